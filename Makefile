@@ -25,15 +25,18 @@ PROCESSES ?= 3
 TRIED = $(if $(EXPLORE),,PYTHONHASHSEED=0)
 PYTEST = $(TRIED) $(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder --durations 10
 
+# The files that hold a long test: each process of a run that wants no other reads these alone.
+LONG = $(shell grep -rlE --include='test_*.py' 'mark\.long' tests | sort)
+
 test: $(VENV)/.tested chromium ## Every promise, in about ten minutes
 	$(PYTEST) -m "not long"
 
 test-long: $(VENV)/.tested chromium ## What takes minutes each: 20,000 events under kills, Apache Kafka, several processes that train
-	$(PYTEST) -m "long and not by_hand"
+	$(PYTEST) -m "long and not by_hand" $(LONG)
 
 # EXPLORE=1 tries other examples than the ones that every run tries.
 test-all: test ## All of it, also what says little more and takes long: 100,000 events, kills in order
-	$(PYTEST) -m long
+	$(PYTEST) -m long $(LONG)
 
 check: $(VENV)/.tested ## Lint, types, direction of imports
 	$(BIN)/ruff check .

@@ -61,6 +61,8 @@ def _file_of(nodeid: str) -> str:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: schedule.place_of(_file_of(item.nodeid)))
     config.stash[schedule.COLLECTED] = tuple(item.nodeid for item in items)
+    long = [item.nodeid for item in items if item.get_closest_marker("long")]
+    config.stash[schedule.LONG] = frozenset(map(_file_of, long))
 
 
 def pytest_collection_finish() -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import select
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -19,6 +19,9 @@ GOOD = {
     "problem": "line down",
     "words": ["down"],
 }
+
+
+LONGEST = 60.0  # seconds that a slow answer waits for its asker to give up
 
 
 class LlmServer(ThreadingHTTPServer):
@@ -78,8 +81,9 @@ class _Handler(BaseHTTPRequestHandler):
             case "500" | "401":
                 self._send(int(mood), {"error": {"message": "no"}})
             case "slow":
-                time.sleep(0.5)
-                self._say(json.dumps(GOOD))
+                # Until who asked has hung up: slower than any patience, on a slow machine too.
+                select.select([self.connection], [], [], LONGEST)
+                self.close_connection = True
             case "cut":
                 self.wfile.write(
                     b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"

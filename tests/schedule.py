@@ -8,6 +8,8 @@ import pytest
 
 # What a process collected, in order, before it left some out.
 COLLECTED = pytest.StashKey[tuple[str, ...]]()
+# The files of long tests among them.
+LONG = pytest.StashKey[frozenset[str]]()
 
 # By what they take, the longest first; everything else takes seconds.
 FIRST = (

@@ -7,6 +7,7 @@ Each process of `make test` collects by itself and must find what its neighbours
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -72,6 +73,17 @@ def test_every_process_collects_the_same_tests(request):
 
 def _files_of(ids: list[str]) -> set[str]:
     return {name.partition("::")[0] for name in ids}
+
+
+def test_the_makefile_finds_every_file_that_holds_a_long_test(request):
+    [search] = re.findall(
+        r"^LONG = \$\(shell (.*)\)$", (ROOT / "Makefile").read_text(), re.MULTILINE
+    )
+    named = subprocess.run(search, shell=True, cwd=ROOT, capture_output=True, text=True, check=True)
+    files = {file.removeprefix("tests/") for file in named.stdout.split()}
+
+    assert request.config.stash[schedule.LONG] <= files
+    assert "acceptance/test_kills.py" in files
 
 
 def test_an_id_that_holds_the_clock_or_an_order_by_chance_is_noticed(tmp_path):

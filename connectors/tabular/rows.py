@@ -144,7 +144,8 @@ def _next_values(reader: Iterator[list[str]]) -> tuple[list[str], str | None]:
     try:
         return next(reader), None
     except csv.Error as error:
-        return [], f"cannot be read as CSV: {error}"
+        # It quotes the delimiter, and a tab in a reason would be one in a terminal or a table.
+        return [], f"cannot be read as CSV: {error}".replace("'\t'", "a tab")
 
 
 def _sloppy_values(

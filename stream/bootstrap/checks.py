@@ -7,7 +7,8 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -132,17 +133,27 @@ async def _broker(settings: Settings) -> str:
     return f"{settings.broker} answers; {lag:,} messages wait; {login(settings)}"
 
 
-async def _database(settings: Settings) -> str:
-    """Reached, at this version's schema, and with a clock like ours. An embedded one is not made
+@asynccontextmanager
+async def _look(settings: Settings) -> AsyncIterator[Any | None]:
+    """A connection to the database; None where an embedded one is not made yet, for it is not made
     for a look at it.
     """
     if settings.database_url is None and not Embedded(settings.home).has_database:
-        return "embedded, made by the first command"
+        yield None
+        return
     async with (
         parts(settings, "doctor", broker=False) as running,
         reachable(),
         connected(running.database_url) as connection,
     ):
+        yield connection
+
+
+async def _database(settings: Settings) -> str:
+    """Reached, at this version's schema, and with a clock like ours."""
+    async with _look(settings) as connection:
+        if connection is None:
+            return "embedded, made by the first command"
         row: Any = await connection.fetchrow(_SEEN)
         skew = float(row[1]) - time.time()
         revision = await connection.fetchval(_VERSION) if row[2] else None
@@ -172,13 +183,9 @@ async def _model(settings: Settings) -> str:
 
 async def _levels(settings: Settings) -> str:
     """Whether the model in use has judged what waits in the queue."""
-    if settings.database_url is None and not Embedded(settings.home).has_database:
-        return "no messages yet"
-    async with (
-        parts(settings, "doctor", broker=False) as running,
-        reachable(),
-        connected(running.database_url) as connection,
-    ):
+    async with _look(settings) as connection:
+        if connection is None:
+            return "no messages yet"
         judgements = OlderJudgements(connection)
         if not await judgements.are_migrated():
             return "looked at once the schema is made"

@@ -94,6 +94,7 @@ async def test_a_worker_whose_embedded_broker_dies_ends_and_says_so(
         await stage.feed(few_tweets[:100])
         await stage.drained()
         if drafts == "true":  # it dies in the middle of drafting
+            await until(stage.home.hurries_drafts, "the worker begins to draft", pause=0.5)
             await until(lambda: stage.ask("select count(*) from replies"), "the worker drafts")
 
         stage.kill_broker()

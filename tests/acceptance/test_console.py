@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 import pytest
 from acceptance.earshot import Home
+from acceptance.stage import until
 from browsing import PASSWORD, browser, expect, person
 
 from connectors.events import Tweet, encode
@@ -92,6 +93,7 @@ async def test_from_the_printed_code_to_a_sent_reply(real_home: Home, up: tuple[
         await ada.sees("yours", exact=True)
         await ada.press("x", "y")
         await ada.sees("says ada")
+        await until(real_home.hurries_drafts, "the worker drafts", pause=0.5)
         await expect(page.get_by_text("drafted, waits for a person")).to_be_visible(timeout=SLOW)
         await ada.press("e")
         await page.get_by_label("The words of the reply").fill(

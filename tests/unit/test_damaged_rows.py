@@ -135,6 +135,20 @@ def test_a_reason_never_repeats_the_words_of_a_message(tmp_path):
     assert not any("4111" in bad.reason for bad in replayed.bad)
 
 
+@pytest.mark.parametrize(("delimiter", "name"), [("\t", "a tab"), (";", "';'"), ("|", "'|'")])
+def test_a_row_with_a_stray_quote_is_told_in_signs_that_can_be_seen(tmp_path, delimiter, name):
+    """The delimiter is quoted; a tab as it is would move what stands behind it in a terminal."""
+    lines = ("id,text,created_at", '1,"my bag" is" lost,2024-01-01', "2,no signal,2024-01-01")
+    table = "\n".join(line.replace(",", delimiter) for line in lines)
+
+    replayed = Replayed(written(tmp_path, table.encode(), "own.csv"))
+
+    assert [bad.reason for bad in replayed.bad] == [
+        f"cannot be read as CSV: {name} expected after '\"'"
+    ]
+    assert len(replayed.events) == 1
+
+
 def test_a_packed_file_that_breaks_off_says_so_after_the_rows_before_it(tmp_path):
     rows = "".join(airline_row(number, os.urandom(40).hex()) for number in range(5000))
     packed = gzip.compress((AIRLINE_HEADER + rows).encode())

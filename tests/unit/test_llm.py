@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 import time
 
 import pytest
@@ -96,7 +97,7 @@ def _sorry(_asked):
 )
 def test_on_a_bad_day_the_local_model_answers_and_says_so(moods, kind, requests):
     with llm_server(*moods) as server:
-        judge = analyzer(server, timeout=0.1 if kind == "timeout" else 60.0, retries=1)
+        judge = analyzer(server, timeout=0.5 if kind == "timeout" else 60.0, retries=1)
         told = judge(["my line is down"])[0]
         give_up = time.monotonic() + 60
         while len(server.requests) < requests and time.monotonic() < give_up:
@@ -145,10 +146,18 @@ def test_after_five_failures_it_is_left_alone_for_a_while_and_then_tried_once():
 
 
 def test_no_more_requests_are_under_way_than_allowed():
-    with llm_server("slow") as server:
-        analyzer(server, concurrency=3)([f"text {number}" for number in range(9)])
+    three = threading.Barrier(3)
+
+    def together(_asked):
+        three.wait(60)
+        time.sleep(0.1)  # in which a fourth would come
+        return json.dumps(GOOD)
+
+    with llm_server(together) as server:
+        told = analyzer(server, concurrency=3)([f"text {number}" for number in range(9)])
 
     assert server.most_under_way == 3
+    assert {each.model for each in told} == {"tiny+local-1"}
 
 
 def test_tokens_and_dollars_are_counted():

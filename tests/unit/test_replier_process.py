@@ -15,6 +15,7 @@ import pytest
 from models.replier.draft import ReplyRequest
 from models.replier.process import drafts_of, request_line
 from models.replier.replier import Replier, default_replier
+from stream.replies import replier_process
 from stream.replies.replier_process import ReplierAway, ReplierDied, ReplierProcess
 
 REQUESTS = [
@@ -26,7 +27,9 @@ REQUESTS = [
 
 
 @pytest.fixture
-async def replier():
+async def replier(monkeypatch):
+    # At its priority a second's work takes minutes where other tests keep every core busy.
+    monkeypatch.setattr(replier_process, "PATIENCE", 3_600.0)
     replier = ReplierProcess(default_replier())
     yield replier
     await replier.close()
