@@ -229,9 +229,10 @@ export default {
       this.$emit("choose-all");
     },
     home(tries) { // the focus goes to the line that one came from, once the list is there again
-      const line = this.line();
-      if (!line || this.open || !tries) return;
-      if (!line.offsetParent || document.querySelector(".desk.two")) return void requestAnimationFrame(() => this.home(tries - 1));
+      const place = this.order.indexOf(this.at), line = this.line();
+      if (place < 0 || this.open || !tries) return;
+      this.near[Math.floor(place / STRETCH)] = true; // what was hidden is not drawn
+      if (!line?.offsetParent || document.querySelector(".desk.two")) return void requestAnimationFrame(() => this.home(tries - 1));
       if (nowhere() || document.activeElement.closest(".ticket")) line.focus();
     },
     line() { return this.at && this.$el.querySelector(`[data-ticket="${CSS.escape(this.at)}"]`); },
