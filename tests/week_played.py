@@ -22,7 +22,8 @@ _ARRIVED = (
     f"update events set received_at = occurred_at + {SOON}",
     f"update event_ids set received_at = occurred_at + {SOON}",
     f"""update tickets set received_at = first_at + {SOON}, created_at = first_at + {SOON},
-        updated_at = last_inbound_at + {SOON}""",
+        updated_at = last_inbound_at + {SOON},
+        waiting_since = case when waiting_since is not null then last_inbound_at + {SOON} end""",
     f"""update ticket_changes c set changed_at = t.first_at + {SOON} from tickets t
         where t.id = c.ticket_id and c.kind <> 'edited'""",
     f"""update alerts a set created_at = t.first_at + {SOON}, updated_at = t.first_at + {SOON}

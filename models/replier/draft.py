@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Source = Literal["model", "template", "person", "past"]
+Source = Literal["model", "template", "person", "past", "incident"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,8 @@ class Refusal:
 class Candidate:
     """One reply that could be sent.
 
-    score: mean log probability of a token, higher is likelier; 0 where no model wrote it.
+    score: mean log probability of a token, higher is likelier; 0 where no model wrote it. source:
+    of `incident` a person's sentence to everybody whom one event struck, with our words around it.
     """
 
     text: str

@@ -83,6 +83,13 @@ class Policy:
                 yield Refusal(f"invented {_INVENTED[kind]}", f"the message does not say {words!r}")
 
 
+def of_the_matter(refusals: Collection[Refusal]) -> tuple[Refusal, ...]:
+    """Those against what is said of the matter; without those that any answer is held to, such as
+    its length.
+    """
+    return tuple(refusal for refusal in refusals if refusal.rule not in _OF_ANY_ANSWER)
+
+
 def check(text: str, request: ReplyRequest, recent: Collection[str] = ()) -> tuple[Refusal, ...]:
     """`Policy.check` with the words of the shipped replier."""
     return _shipped().check(text, request, recent)
@@ -135,6 +142,9 @@ def is_repeat(text: str, recent: Collection[str]) -> bool:
     return bool(recent) and same(text) in {same(sent) for sent in recent}
 
 
+_OF_ANY_ANSWER = frozenset(
+    {"unfinished", "personal data", "no apology", "no hand-over", "too long", "repeat"}
+)
 _INVENTED: Mapping[str, str] = {
     "user": "handle",
     "url": "link",

@@ -69,11 +69,14 @@ def _parts(request: ReplyRequest, say: str | None) -> list[list[str]]:
     else:
         topic = table["alias"].get(request.topic, request.topic)
         matter = table["matter"].get(topic, table["matter"]["other"])
-    return [
-        table["opening"]["plain" if need.calm else "sorry"],
-        matter,
-        table["ending"]["private" if need.handover or request.gravity is not None else "public"],
+    openings = table["opening"]["plain" if need.calm else "sorry"]
+    endings = table["ending"][
+        "private" if need.handover or request.gravity is not None else "public"
     ]
+    if say:  # to many at once: no two of them get the same words
+        openings = [*openings, *table["opening"]["news"]]
+        endings = [*table["ending"]["private"], *table["ending"]["news"]]
+    return [openings, matter, endings]
 
 
 @lru_cache(maxsize=1)

@@ -52,7 +52,7 @@ OPEN = """(
     t.state not in ('resolved', 'settled')
     and not (t.state = 'snoozed' and t.snoozed_until > now())
 )"""
-LATE = "(t.answered_at is null and t.sla_due_at < now())"
+LATE = f"(t.answered_at is null and t.sla_due_at < now() and {OPEN})"
 SETTLED_LATELY = "(t.state = 'settled' and t.updated_at > now() - interval '7 days')"
 
 # The choices of a filter that are counted, part with its condition.
@@ -70,7 +70,7 @@ _FIELDS = {"clock": "late", "lane": "unread"}  # of the filter, where the choice
 _IS = {
     "open": OPEN,
     "snoozed": "(t.state = 'snoozed' and t.snoozed_until > now())",
-    "late": f"({LATE} and {OPEN})",
+    "late": LATE,
     "unread": "t.unread_language is not null",
     "mine": "t.owner = :me",
     "unassigned": "t.owner is null",

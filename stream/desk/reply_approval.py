@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 
 from models.replier.draft import Candidate, Draft, Refusal, ReplyRequest
-from models.replier.policy import check, length, limit, price
+from models.replier.policy import check, length, limit, of_the_matter, price
 from stream.errors import UserError
 from stream.replies.statements import BY_HAND
 from stream.replies.store import LostReply, Replies, Row
@@ -34,13 +34,27 @@ class Verdict:
 
 
 async def verdict_on(replies: Replies, row: Row, text: str) -> Verdict:
-    """What the policy says of `text` in place of the reply's own words."""
+    """What the policy says of `text` in place of the reply's own words.
+
+    Of an incident's answer in a person's sentence: whether it can go to this customer. What it says
+    of the event stands in no customer's message, and was weighed by who wrote it.
+    """
     lately = await replies.lately(row["brand"], exclude=row["id"])
     original = await replies.request_of(row)
     request = original or ReplyRequest("", brand=row["brand"], network=row["network"])
     refusals = await asyncio.to_thread(check, text, request, lately)
+    if _is_of_incident(row, text):
+        matter = of_the_matter(refusals)
+        refusals = tuple(refusal for refusal in refusals if refusal not in matter)
     network = row["network"]
     return Verdict(length(text, network), limit(network), price(text, network), refusals)
+
+
+def _is_of_incident(row: Row, text: str) -> bool:
+    return any(
+        candidate["text"] == text and candidate["source"] == "incident"
+        for candidate in row["candidates"]
+    )
 
 
 async def approve(

@@ -33,7 +33,9 @@ class IncidentAnswers:
     replaced: the tickets among them whose earlier draft gave way; nobody had changed or approved
     it. alike: tickets without a wording of their own, so that a person has to write; what they had
     before stays. by_person: tickets whose answer a person wrote, changed or approved, left alone.
-    settled: tickets that wait for no draft, for another reason.
+    settled: tickets that wait for no draft, for another reason. doubts: what the policy has against
+    the person's own sentence. It stands all the same: whoever wrote it knows of the event what no
+    message says.
     """
 
     drafted: dict[str, int]
@@ -41,6 +43,7 @@ class IncidentAnswers:
     alike: list[str]
     by_person: list[str]
     settled: list[str]
+    doubts: tuple[str, ...] = ()
 
     def summary(self) -> str:
         """The counts in one line."""
@@ -63,6 +66,9 @@ class IncidentAnswers:
                 f"for {_count(len(self.alike), 'ticket')} nothing is left that others were not"
                 " told already: write to them yourself"
             )
+        if self.doubts:
+            rules = ", ".join(self.doubts)
+            parts.append(f"the policy would refuse a draft of such words ({rules}), yours stand")
         return "; ".join(parts)
 
 
@@ -92,13 +98,14 @@ async def answer(
             [*wordings[message.ticket_id], *(() if _is_told(message, say) else draft.candidates)]
             for message, draft in zip(part, drafts, strict=True)
         ]
-        firsts = worded_differently(options, used)
+        firsts = worded_differently(options, used, shared=say)
         used += [first.text for first in firsts if first is not None]
         worded = _led(part, drafts, firsts)
         written += await replies.store_in_place(worded, actor)
         fitting = {message.ticket_id for message, _ in worded}
         alike += [message.ticket_id for message in part if message.ticket_id not in fitting]
-    return await _counted(tickets, written, alike, replies)
+    counted = await _counted(tickets, written, alike, replies)
+    return replace(counted, doubts=_doubts(say, messages))
 
 
 def _is_told(message: ToDraft, say: str | None) -> bool:
@@ -132,6 +139,14 @@ async def _counted(
         by_person=[ticket for ticket in left if ticket in touched],
         settled=[ticket for ticket in left if ticket not in touched],
     )
+
+
+def _doubts(say: str | None, messages: Sequence[ToDraft]) -> tuple[str, ...]:
+    """The rules that a person's sentence breaks, beside those that the whole answer is held to."""
+    if say is None or not messages:
+        return ()
+    refusals = policy.check(say, messages[0].request)
+    return tuple(dict.fromkeys(each.rule for each in policy.of_the_matter(refusals)))
 
 
 async def _texts_in_use(
@@ -179,36 +194,37 @@ def _wordings(request: ReplyRequest, topic: str | None, say: str | None) -> list
             f" {request.network} ({limit} characters)"
         )
     if say:
-        return [Candidate(text, 0.0, "person") for text in texts]
+        return [Candidate(text, 0.0, "incident") for text in texts]
     return [
         Candidate(text, 0.0, "template") for text in texts if not policy.check(text, of_incident)
     ]
 
 
 def worded_differently(
-    options: Sequence[Sequence[Candidate]], used: Collection[str] = ()
+    options: Sequence[Sequence[Candidate]], used: Collection[str] = (), shared: str | None = None
 ) -> list[Candidate | None]:
     """For each ticket the first candidate that passes and is unlike all used before; None without.
 
-    A candidate that is picked counts as used for the tickets after it.
+    A candidate that is picked counts as used for the tickets after it. shared: a sentence that all
+    are told; the words beside it make them unlike, however long it is.
     """
-    used_words = [_words(text) for text in used]
+    common = _words(shared or "")
+    used_words = [_words(text) - common for text in used]
     picks: list[Candidate | None] = []
     for candidates in options:
         fitting = (
             candidate
             for candidate in candidates
-            if candidate.passes and not _is_alike(candidate.text, used_words)
+            if candidate.passes and not _is_alike(_words(candidate.text) - common, used_words)
         )
         pick = next(fitting, None)
         picks.append(pick)
         if pick is not None:
-            used_words.append(_words(pick.text))
+            used_words.append(_words(pick.text) - common)
     return picks
 
 
-def _is_alike(text: str, used: Sequence[frozenset[str]]) -> bool:
-    words = _words(text)
+def _is_alike(words: frozenset[str], used: Sequence[frozenset[str]]) -> bool:
     return any(len(words & other) >= ALIKE * max(1, len(words | other)) for other in used)
 
 

@@ -477,3 +477,42 @@ async def test_light_or_dark_follows_the_system_until_somebody_chooses(ben):
     await turns("dark")
     await ben.page.emulate_media(color_scheme="light")
     await turns("light")
+
+
+async def test_a_search_that_cannot_be_read_says_what_can_be_and_does_not_wait(store, ben):
+    await store.save([tweet(1, 60, text="my bag")])
+    await ben.go("/?text=is%3Afoo")
+    await ben.sees("is:foo: there is open", exact=False)
+    await ben.sees("is:late brand:volt since:7d", exact=False)
+    await expect(ben.page.get_by_text("Reading the queue")).to_have_count(0)
+    await ben.page.locator(".empty").get_by_role("button", name="Show all").click()
+    await expect(lines(ben.page)).to_have_count(1)
+
+
+async def test_an_address_that_leads_nowhere_is_a_page_to_people_and_a_problem_to_programs(ben):
+    await ben.go("/tikets/x:1")
+    await ben.sees("There is nothing at this address")
+    answer = await ben.page.request.get(f"{ben.site}/tikets", headers={"Accept": "*/*"})
+    assert (answer.status, (await answer.json())["title"]) == (404, "Not Found")
+    await ben.page.get_by_role("link", name="To the queue").click()
+    await ben.sees("Nobody waits for an answer", exact=False)
+    ben.wrong.clear()  # the browser's own line about the 404
+
+
+async def test_keys_alone_lead_into_a_ticket_and_back_to_its_line_on_a_narrow_page(
+    store, chromium, site
+):
+    """The list gives way to the ticket there, and with it what had the focus."""
+    await store.save([tweet(1, 95, text=SEVERE), tweet(2, 60, text="my bag did not come")])
+    async with person(chromium, site, phone=True, colours="dark") as ben:
+        await ben.log_in("ben")
+        await expect(lines(ben.page)).to_have_count(2)
+        await ben.press("j", "j", "Enter")
+        await expect(ben.page.locator(".ticket-name h1")).to_be_focused()
+        await ben.press("Tab")
+        await expect(ben.page.get_by_role("button", name="Claim")).to_be_focused()
+        await ben.press("Escape")
+        await expect(lines(ben.page).nth(1)).to_be_focused()
+        await ben.press("?")
+        await expect(ben.page.locator("dialog[open] kbd").first).to_be_visible()
+        assert ben.wrong == []

@@ -128,6 +128,29 @@ async def test_an_approved_reply_is_taken_back_before_it_leaves(
         assert ben.wrong == []
 
 
+async def test_a_reply_approved_on_the_page_of_those_that_wait_is_taken_back_by_a_key(
+    store, engine, chromium, postgres_url
+):
+    await staff(quick_people(engine))
+    await store.save([tweet(1, 95, text="my bag is gone")])
+    number = await drafted(engine, GOOD)
+    async with (
+        web(store, url=postgres_url, send_delay=timedelta(minutes=5)) as address,
+        person(chromium, address) as ben,
+    ):
+        await ben.log_in("ben")
+        await ben.go("/replies")
+        await expect(ben.page.locator(".waiting-list > li")).to_have_count(1)
+        await ben.press("a")
+        await expect(ben.page.locator(".undo")).to_contain_text("It leaves in 300 seconds.")
+        assert (await Replies(engine).find(number))["state"] == "approved"
+        await ben.press("u")
+        await ben.sees("Taken back: it is a draft again.")
+        await expect(ben.page.locator(".waiting-list > li")).to_have_count(1)
+        assert (await Replies(engine).find(number))["state"] == "draft"
+        assert ben.wrong == []
+
+
 async def test_who_only_looks_has_no_boxes(simple, site, chromium):
     await four(simple)
     async with person(chromium, site) as vic:

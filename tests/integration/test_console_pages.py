@@ -221,7 +221,8 @@ async def test_an_incident_is_answered_with_a_draft_for_each_of_its_tickets(simp
     await incident.get_by_role("button", name="Answer the incident").click()
 
     await expect(incident.locator(".answered")).to_contain_text(
-        "2 drafts written, 1 of them in place of earlier drafts."
+        "2 drafts written, 1 of them in place of earlier drafts;"
+        " the policy would refuse a draft of such words (invented number, claim), yours stand."
     )
     drafts = await Replies(engine).newest(["draft"])
     assert len(drafts) == 2

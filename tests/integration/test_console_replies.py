@@ -105,6 +105,26 @@ async def test_a_refused_draft_says_why_and_goes_only_when_it_is_said_twice(stor
     assert "promise" in details["despite"]
 
 
+async def test_a_draft_that_became_one_too_many_opens_with_the_reason_and_a_way_on(
+    store, engine, ben
+):
+    """Nothing was against it when it was drafted; by now the same words went to somebody else."""
+    await store.save([tweet(1, 95, text=SEVERE), tweet(2, 90, text=SEVERE)])
+    first = await drafted(engine, GOOD)
+    number = await drafted(engine, GOOD, ticket="x:2")
+    await Replies(engine).approve(first, "ada")
+    await ben.go("/tickets/x:2")
+    await ben.sees("drafted, waits for a person")
+
+    await ben.press("a")
+
+    await expect(ben.page.locator(".refusals")).to_contain_text("the same text was sent lately")
+    await expect(ben.page.get_by_label("The words of the reply")).to_be_focused()
+    await ben.page.get_by_role("button", name="Approve anyway").click()
+    await ben.sees("approved, waits for a worker to send it")
+    assert (await Replies(engine).find(number))["state"] == "approved"
+
+
 async def test_words_that_were_begun_wait_where_they_were_begun(store, engine, ben):
     await store.save([tweet(1, 95, text=SEVERE), tweet(2, 60, text="my bag did not come")])
     number = await drafted(engine, GOOD)

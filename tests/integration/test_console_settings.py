@@ -45,6 +45,25 @@ async def test_a_promise_is_set_told_and_taken_back(ada, engine):
     await expect(form.get_by_label("P1")).to_have_value("15 min")
 
 
+async def test_a_mistyped_brand_is_asked_back_before_it_gets_a_promise(ada, engine):
+    await ControlStore(engine).put("brand", "Fresh Foods", {"name": "Fresh Foods"}, "ada")
+    await ada.go("/settings")
+    add = ada.page.get_by_role("form", name="Promises of one brand")
+    asked = ada.page.locator("p.refused")
+    for typed in ("Fresh", "Fresh Food", "fresh-foods"):
+        await add.get_by_label("Other promises for a brand").fill(typed)
+        await add.get_by_role("button", name="Add").click()
+        await expect(asked).to_contain_text(f"called {typed} so far; there is Fresh Foods")
+    await add.get_by_label("Other promises for a brand").fill("fresh FOODS")
+    await add.get_by_role("button", name="Add").click()
+    await expect(ada.page.get_by_role("form", name="Promises of Fresh Foods")).to_be_visible()
+    await add.get_by_label("Other promises for a brand").fill("Orchard")
+    await add.get_by_role("button", name="Add").click()
+    await expect(asked).to_contain_text("called Orchard so far")
+    await add.get_by_role("button", name="Add").click()
+    await expect(ada.page.get_by_role("form", name="Promises of Orchard")).to_be_visible()
+
+
 async def test_a_secret_is_typed_and_never_shown(ada, engine):
     await ada.go("/settings?show=alerts")
     add = ada.page.get_by_role("form", name="Add a sink")

@@ -148,6 +148,14 @@ async def test_each_filter_counts_what_it_would_show_beside_the_others(
     assert every["brand"] == {"Northwind Air": 2, "Other": 1}
     assert every["owner"] == {"": 2, "ada": 1}
     assert (every["clock"], every["all"]) == ({"late": 1}, {"found": 3})
+    # What is resolved is late no more, also where a search finds it.
+    await do(
+        postgres_url, "update tickets set received_at = now() - interval '2 days' where id = 'x:4'"
+    )
+    found = await queue.facets(Filter(text="waiting"))
+    assert (found["clock"], found["all"]) == ({"late": 1}, {"found": 4})
+    late = await queue.queue(Filter(text="waiting", late=True))
+    assert [row["id"] for row in late] == ["x:1"]
     of_brand = await queue.facets(Filter(brand="Northwind Air"))
     assert of_brand["brand"] == {"Northwind Air": 2, "Other": 1}, (
         "what another choice of it would show"

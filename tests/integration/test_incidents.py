@@ -16,6 +16,7 @@ from sqlalchemy import event, text
 from models.replier.draft import Candidate, Draft
 from stream.bootstrap.last_looks import cluster_last
 from stream.cli.show import incident_line
+from stream.desk.reply_approval import Refused, approve
 from stream.errors import UserError
 from stream.incidents.answers import answer
 from stream.incidents.clustering import IncidentClusterer, severity
@@ -301,6 +302,34 @@ async def test_everybody_of_an_incident_is_told_the_same_in_other_words(simple, 
         )
 
 
+async def test_a_long_sentence_reaches_all_of_a_large_incident_and_goes_by_one_press(
+    simple, replies
+):
+    """The longer it is, the more alike are the answers around it; and no customer's message says
+    what a person knows of the event.
+    """
+    await crowd(simple, range(100))
+    tickets = [f"x:{number}" for number in range(100)]
+    said = (
+        "A digger cut a cable near Kirkmoor; our engineers are there with a new one, "
+        "and your line is back by 6 pm."
+    )
+    told = await answer(tickets, replies, a_machine, "ann", say=said)
+    rows = await replies.newest(["draft"], limit=200)
+
+    assert (len(told.drafted), told.alike) == (100, [])
+    assert len({row["text"] for row in rows}) == 100
+    assert all(said in row["text"] for row in rows)
+    assert "refuse a draft of such words (invented name, invented number" in told.summary()
+
+    gone = await approve(replies, rows[0]["id"], "ben", seen=rows[0]["version"])
+    assert (gone["state"], gone["text"]) == ("approved", rows[0]["text"])
+    with pytest.raises(Refused, match="invented name"):  # once they are changed, as any others
+        await approve(replies, rows[1]["id"], "ben", text=f"{rows[1]['text']} Thanks!")
+    with pytest.raises(Refused, match="repeat"):
+        await approve(replies, rows[2]["id"], "ben", text=rows[0]["text"])
+
+
 async def _unanswered(simple):
     await crowd(simple, [90], brand="Other")
     return ["x:90"]
@@ -342,7 +371,8 @@ async def test_an_incidents_answer_takes_the_place_of_drafts_that_nobody_took_up
     assert told.summary() == (
         "7 drafts written, 6 of them in place of earlier drafts;"
         " 2 tickets have an answer by a person, left alone;"
-        " 1 ticket waits for no draft (answered, decided, closed or not readable)"
+        " 1 ticket waits for no draft (answered, decided, closed or not readable);"
+        " the policy would refuse a draft of such words (invented number, claim), yours stand"
     )
     assert all(CABLE in now[ticket]["text"] for ticket in tickets[3:])
     assert now["x:0"]["text"] == "Call us, please."

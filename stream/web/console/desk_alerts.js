@@ -31,7 +31,7 @@ export default {
     back() { this.$emit("choose", { ...USUAL, ...Object.fromEntries(new URLSearchParams(location.search)) }); },
     seenAll() { if (!this.sure) { this.sure = true; setTimeout(() => { this.sure = false; }, 5000); return; } this.sure = false; this.$emit("acknowledge_all", this.asked); },
     standing(one) {
-      if (one.standing === "over") return one.recovered ? `over since ${this.when(one.recovered)}` : "over: its ticket is done";
+      if (one.standing === "over") return one.recovered ? `over since ${this.when(one.recovered)}` : one.ticket ? "over: its ticket is done" : "over: its tickets are done";
       if (one.standing === "snoozed") return `snoozed until ${this.when(one.until)} by ${one.snoozed_by}`;
       if (one.standing === "acknowledged") return `seen by ${one.seen_by}`;
       return "";

@@ -1,6 +1,6 @@
 // The queue: filters with counts, the list that changes under one's eyes but not under one's pointer, and its keys.
 import { markRaw, toRaw } from "vue";
-import { clock, language, typing } from "earshot/format.js";
+import { clock, language, nowhere, typing } from "earshot/format.js";
 import bulk from "earshot/bulk.js";
 import views from "earshot/views.js";
 
@@ -51,6 +51,7 @@ export default {
     open(now, before) {
       this.address();
       if (now) this.at = now;
+      else if (before) this.home(60);
       if (!now !== !before) this.heights = {}; // lines are narrower beside a ticket
     },
     acted(told) { // those that it left alone stay chosen
@@ -227,6 +228,14 @@ export default {
       this.wait();
       this.$emit("choose-all");
     },
+    home(tries) { // the focus goes to the line that one came from, once the list is there again
+      const place = this.order.indexOf(this.at), line = this.line();
+      if (place < 0 || this.open || !tries) return;
+      this.near[Math.floor(place / STRETCH)] = true; // what was hidden is not drawn
+      if (!line?.offsetParent || document.querySelector(".desk.two")) return void requestAnimationFrame(() => this.home(tries - 1));
+      if (nowhere() || document.activeElement.closest(".ticket")) line.focus();
+    },
+    line() { return this.at && this.$el.querySelector(`[data-ticket="${CSS.escape(this.at)}"]`); },
     step(by) {
       const ids = this.rows.map((row) => row.id);
       if (!ids.length) return;
@@ -237,7 +246,7 @@ export default {
       this.at = ids[this.index];
       this.near[Math.floor(this.index / STRETCH)] = true;
       this.$nextTick(() => {
-        const line = this.$el.querySelector(`[data-ticket="${CSS.escape(this.at)}"]`);
+        const line = this.line();
         line?.focus({ preventScroll: true });
         line?.scrollIntoView({ block: "nearest" });
       });
@@ -378,6 +387,9 @@ export default {
       <template v-if="chosen"><p>{{ asked.text ? 'No ticket is like this, in any state.' : 'No open ticket is like this.' }}</p><button type="button" class="button"
         @click="reset">Show all</button></template>
       <p v-else>Nobody waits for an answer. New tickets appear here by themselves.</p></div>
+    <div v-else-if="mistake" class="empty"><span class="sym big" aria-hidden="true">search_off</span>
+      <p>A search has words in any order, "a phrase", -without, and operators: is:late brand:volt since:7d</p><button
+        type="button" class="button" @click="reset">Show all</button></div>
     <div v-else class="empty"><p>Reading the queue …</p></div>
     <dialog ref="keys" class="sheet key-list" aria-labelledby="keys-title"
       @click="$event.target === $refs.keys && $refs.keys.close()">

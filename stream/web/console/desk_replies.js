@@ -56,7 +56,7 @@ export default {
     <label v-if="brands.length > 1"><span class="hidden-words">Brand</span><select class="field" :value="asked.brand" @change="choose({ brand: $event.target.value })"><option value="">All brands</option><option v-for="brand in brands" :key="brand">{{ brand }}</option></select></label>
     <a class="link" href="/canned">Canned answers</a>
     <span v-if="note" class="chip as-of bad" role="status">{{ note }}</span></div>
-  <p v-if="replies?.length && agent" class="faint small for-keys"><kbd>j</kbd> <kbd>k</kbd> move, <kbd>a</kbd> approves, <kbd>e</kbd> opens the ticket to change the words, <kbd>d</kbd> discards.</p>
+  <p v-if="replies?.length && agent" class="faint small for-keys"><kbd>j</kbd> <kbd>k</kbd> move, <kbd>a</kbd> approves, <kbd>e</kbd> opens the ticket to change the words, <kbd>d</kbd> discards; <kbd>u</kbd> takes an approval back before it leaves.</p>
   <ol v-if="replies?.length" class="waiting-list">
     <li v-for="(one, n) in replies" :key="one.id" class="panel" :class="{ on: n === at }" :aria-current="n === at ? 'true' : null" @click="at = n">
       <div class="waiting-head"><span class="level" :class="one.level">{{ one.level }}</span><b>{{ one.brand ?? "no brand" }}</b><span v-if="one.topic" class="soft">{{ one.topic }}</span><span class="faint">{{ one.author ?? "unknown" }} on {{ one.network }}</span><span v-if="one.owner" class="chip">{{ one.owner === me ? "yours" : one.owner }}</span><span v-if="one.state !== 'draft'" class="chip">{{ states[one.state] }}</span>

@@ -100,7 +100,14 @@ export default {
       this.put(one, { on: draft.on, limit: Number(draft.limit), limits, rules, unmatched: draft.unmatched });
     },
     addOne(name) {
-      const subject = this.fresh[name].trim(); if (!subject) return;
+      let subject = this.fresh[name].trim(); if (!subject) return;
+      this.wrong = "";
+      if (name !== "brand") { // a mistyped one would keep nothing from anybody; a new one is typed twice
+        const brands = [...new Set([...this.of("brand").map((one) => one.subject), ...(this.known ?? [])])], typed = subject;
+        subject = brands.find((brand) => brand.toLowerCase() === typed.toLowerCase());
+        if (!subject && this.unsure !== typed) { this.unsure = typed; this.wrong = `No brand is called ${typed} so far; there is ${brands.join(", ") || "none"}. Add it once more if it shall be so.`; return; }
+        subject ??= typed;
+      }
       const value = { brand: { name: subject, words: [subject] }, promises: { P1: 15 }, bursts: {} }[name];
       this.$emit("put", { name, subject, value, secrets: {}, seen: 0 });
       this.fresh[name] = "";

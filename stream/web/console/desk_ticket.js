@@ -1,5 +1,5 @@
 // One ticket: what to know, what to do, and who else is at it. What somebody types here stays until they send it.
-import { ago, clock, language, span, typing, when } from "earshot/format.js";
+import { ago, clock, language, nowhere, span, typing, when } from "earshot/format.js";
 import Course from "earshot/course.js";
 import Fix from "earshot/fix.js";
 import Join from "earshot/join.js";
@@ -45,7 +45,10 @@ export default {
         Object.assign(this, { note: this.notes[now.id] ?? "", tag: "", base: null, doing: null, busy: false });
         Object.assign(this, { lost: null, news: null, refused: null });
         this.chosen = this.judged.at(-1)?.id ?? null;
-        this.$nextTick(() => this.$el?.querySelector?.(".ticket-body")?.scrollTo(0, 0));
+        this.$nextTick(() => {
+          this.$el?.querySelector?.(".ticket-body")?.scrollTo(0, 0);
+          if (nowhere()) this.$el?.querySelector?.("h1")?.focus({ preventScroll: true });
+        });
         return;
       }
       const last = now.history[0];
@@ -59,6 +62,8 @@ export default {
       this.refused = told.ok || told.lost ? null : told.words;
       this.lost = told.lost ? { ...told.lost, doing: this.doing } : null;
       this.done = told.words;
+      const { event, told: sent } = this.doing ?? {};
+      if (!told.ok && !told.lost && event === "approve" && sent.text === null) this.$refs.reply?.edit(); // says why, and anyway
       if (told.ok && this.doing?.note) this.note = "";
       if (told.ok && this.doing?.tag) this.tag = "";
       if (told.ok && this.doing?.reply) this.$refs.reply?.done();
@@ -159,7 +164,7 @@ export default {
       <div class="ticket-name"><button type="button" class="quiet" aria-label="Back to the queue"
         title="Back to the queue (Esc)" @click="$emit('close')"><span class="sym" aria-hidden="true">arrow_back</span>
         </button>
-        <span class="level" :class="ticket.level">{{ ticket.level }}</span><h1>{{ ticket.brand ?? 'no brand' }}<span
+        <span class="level" :class="ticket.level">{{ ticket.level }}</span><h1 tabindex="-1">{{ ticket.brand ?? 'no brand' }}<span
           class="faint"> · {{ ticket.problem ?? ticket.topic ?? 'no topic' }}</span></h1>
         <span class="clock num" :class="promise.kind"><span class="sym"
           aria-hidden="true">{{ promise.icon }}</span>{{ promise.words }}</span></div>

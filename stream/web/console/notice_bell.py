@@ -77,7 +77,7 @@ def notice_for_browser(row: dict[str, Any]) -> dict[str, Any]:
         "id": row["id"],
         "kind": row["kind"],
         "title": f"{row['actor']} names you" if is_mention else f"{row['actor']} gave you a ticket",
-        "words": (row["words"] or "" if is_mention else row["excerpt"])[:LONGEST],
+        "words": _shortened(row["words"] or "" if is_mention else row["excerpt"]),
         "ticket": row["ticket_id"],
         "href": f"/tickets/{quote(row['ticket_id'], safe='')}",
         "level": row["level"],
@@ -92,7 +92,12 @@ def late_for_browser(row: dict[str, Any], person: str) -> dict[str, Any]:
     fields = ("id", "level", "brand", "state")
     return {name: row[name] for name in fields} | {
         "mine": row["owner"] == person,
-        "words": row["excerpt"][:LONGEST],
+        "words": _shortened(row["excerpt"]),
         "due": stamp(row["sla_due_at"]),
         "href": f"/tickets/{quote(row['id'], safe='')}",
     }
+
+
+def _shortened(words: str) -> str:
+    """Not longer than a notice, and with a sign where something is left out."""
+    return words if len(words) <= LONGEST else words[: LONGEST - 1].rstrip() + "…"

@@ -15,6 +15,7 @@ from stream.replies.waiting import FOR_A_PERSON
 from stream.web.console.cards import stamp
 from stream.web.console.shell import Visit, add_page, say
 from stream.web.console.ticket_actions import Acts
+from stream.web.console.undo_bar import UndoBar
 from stream.web.console.updates import View, hear, keep_telling
 from stream.web.desk_services import DeskServices
 
@@ -43,6 +44,7 @@ class RepliesPage:
         self.view = RepliesView(
             asked=self._choice, agent=caller.may("agent"), me=caller.name, brands=[]
         )
+        self._undo = UndoBar()
         self.view.on("choose", self._choose)
         for name in ("approve", "discard"):
             self.view.on(name, self._acting(name))
@@ -80,7 +82,10 @@ class RepliesPage:
         async def act(event: GenericEventArguments) -> None:
             payload = event.args if isinstance(event.args, dict) else {}
             outcome = await self._acts[name](str(payload.get("ticket")), frozenset(), payload)
-            say(outcome.words, bad=not outcome.ok)
+            if outcome.undo is None:
+                say(outcome.words, bad=not outcome.ok)
+            else:
+                self._undo.offer(outcome.words, outcome.undo)
             self._again.set()
 
         return act

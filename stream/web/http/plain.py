@@ -30,6 +30,9 @@ small { opacity: .75 } a { color: inherit }
 _AWAY = """<h1>earshot</h1><p role="alert">The database cannot be reached just now.</p>
 <p>Nothing is lost: messages wait in Kafka meanwhile. This page tries again by itself.</p>"""
 
+_NOTHING = """<h1>There is nothing at this address</h1>
+<p>A part of it is missing, or it is mistyped.</p><p><a href="/">To the queue</a></p>"""
+
 
 def plain_page(
     title: str,
@@ -55,6 +58,11 @@ def away_page() -> Response:
     """In place of any page. It loads its address again every few seconds."""
     again = '<meta http-equiv="refresh" content="5">'
     return plain_page("the database is away", _AWAY, 503, {"Retry-After": "5"}, head=again)
+
+
+def nothing_page() -> Response:
+    """For somebody in a browser whose address leads nowhere."""
+    return plain_page("nothing here", _NOTHING, 404)
 
 
 def wants_page(connection: HTTPConnection) -> bool:

@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from stream.accounts.row_security import NotTheirs
 from stream.errors import BrokerAway, DatabaseAway
 from stream.postgres.database import is_unstorable
-from stream.web.http.plain import away_page, wants_page
+from stream.web.http.plain import away_page, nothing_page, wants_page
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -142,11 +142,11 @@ def tell_problems(app: FastAPI) -> None:
     """Answer every exception of a route as a problem. Others are bugs, which the edge answers."""
 
     @app.exception_handler(HTTPException)
-    async def refused(request: Request, error: Exception) -> JSONResponse:
+    async def refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101  the handler is for these alone
-        detail = error.detail
-        if detail in _UNWRITTEN:
-            detail = _WORDS.get(error.status_code, detail)
+        if _leads_nowhere(request, error):
+            return nothing_page()
+        detail = _worded(error)
         more = error.more if isinstance(error, Conflicting) else None
         return problem(_id(request), error.status_code, detail, headers=error.headers, more=more)
 
@@ -204,6 +204,17 @@ def _cut(words: str, longest: int = 1_000) -> str:
     """Words may repeat what was sent, however long it was, and half of a surrogate pair."""
     words = words.encode("utf-8", "replace").decode()
     return words if len(words) <= longest else words[: longest - 1] + "…"
+
+
+def _leads_nowhere(request: Request, error: HTTPException) -> bool:
+    """Whether somebody in a browser is at an address that no route has."""
+    no_route = error.status_code == HTTPStatus.NOT_FOUND and error.detail in _UNWRITTEN
+    return no_route and wants_page(request)
+
+
+def _worded(error: HTTPException) -> str:
+    is_written = error.detail not in _UNWRITTEN
+    return error.detail if is_written else _WORDS.get(error.status_code, error.detail)
 
 
 def _away(request: Request, detail: str) -> JSONResponse:

@@ -49,3 +49,6 @@ export const points = (value) => `${value > 0 ? "+" : value < 0 ? "−" : ""}${M
 // Somebody is typing: letters are letters then.
 export const typing = (target) =>
   target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
+
+// The focus was on what is hidden by now, or gone: the next key would begin at the top of the page.
+export const nowhere = () => !document.activeElement || document.activeElement === document.body || !document.activeElement.offsetParent;

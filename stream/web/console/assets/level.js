@@ -30,8 +30,8 @@ export default {
       <span class="level" :class="each">{{ each }}</span></button>
       <button v-if="byHand" type="button" class="button" :disabled="busy"
         @click="pick(null)">What the conversation says</button></div>
-    <p class="faint small">It stays until a message of the customer is more urgent. <kbd>1</kbd> to <kbd>4</kbd> on
-      the ticket set a level at once, <kbd>0</kbd> takes it back.</p>
+    <p class="faint small">It stays until a message of the customer is more urgent. <span class="for-keys"><kbd>1</kbd>
+      to <kbd>4</kbd> on the ticket set a level at once, <kbd>0</kbd> takes it back.</span></p>
     <div class="acts"><button type="button" class="button" @click="$refs.dialog.close()">Cancel</button></div></div>
   </dialog>`,
 };

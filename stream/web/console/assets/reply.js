@@ -106,7 +106,7 @@ export default {
       this.$nextTick(() => this.$refs.words?.focus()); // where the keys that approve are heard
     },
     done() { this.editing = this.picking = false; this.along = null; delete this.drafts[this.ticket.id]; },
-    score: (one) => (one.source === "model" ? one.score.toFixed(2) : one.source === "person" ? "by hand" : one.source === "past" ? "sent before" : "template"),
+    score: (one) => (one.source === "model" ? one.score.toFixed(2) : one.source === "person" ? "by hand" : ({ past: "sent before", incident: "incident" })[one.source] ?? "template"),
     near(length) { return length > this.limit ? "over" : length > 0.9 * this.limit ? "near" : ""; },
   },
   template: `
