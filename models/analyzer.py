@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar, get_args
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tokenizers import Encoding
 
 from models.analysis import AbstainReason, Analysis, Sentiment, SentimentLabel
-from models.artifact import OF_PROBLEM, Artifact, UrgencyScale, load_artifact
+from models.artifact import OF_PROBLEM, OF_TOPIC, Artifact, UrgencyScale, load_artifact
 from models.encoder import Encoder, Outputs, Reading
 from models.examples.embedded import kept_places
 from models.examples.kernel import Resemblance, read_examples
@@ -196,12 +196,14 @@ class Analyzer:
         return strange
 
     def _pointed(self, normalised: str, encoding: Encoding, cause: Floats) -> tuple[str, ...]:
-        """The words that the model points at as those that show the problem."""
+        """The words that the model points at as showing the problem, the clearest first."""
         if not len(cause):
             return ()
         threshold = math.log(self._artifact.cause_least / (1 - self._artifact.cause_least))
-        shows = cause[: len(encoding)] > threshold
-        return shown_words(normalised, encoding.offsets, shows.tolist()) if shows.any() else ()
+        strengths = cause[: len(encoding)] - threshold
+        if not (strengths > 0).any():
+            return ()
+        return shown_words(normalised, encoding.offsets, strengths.tolist())
 
 
 def _trained(artifact: Artifact) -> TrainedLabels:
@@ -211,12 +213,18 @@ def _trained(artifact: Artifact) -> TrainedLabels:
         problems=artifact.labels.get("problem", ()),
         topic_minimum=minimum.get("topic", 0.0),
         problem_minimum=minimum.get("problem", 0.0),
-        problem_minimums={
-            task.removeprefix(OF_PROBLEM): value
-            for task, value in minimum.items()
-            if task.startswith(OF_PROBLEM)
-        },
+        topic_minimums=_of_single(minimum, OF_TOPIC),
+        problem_minimums=_of_single(minimum, OF_PROBLEM),
     )
+
+
+def _of_single(minimum: Mapping[str, float], prefix: str) -> dict[str, float]:
+    """The least probabilities of single topics or problems, by name."""
+    return {
+        task.removeprefix(prefix): value
+        for task, value in minimum.items()
+        if task.startswith(prefix)
+    }
 
 
 def softmax(logits: NDArray[Real]) -> NDArray[Real]:

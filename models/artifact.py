@@ -12,6 +12,7 @@ from typing import Any
 
 FORMAT = 2
 OF_PROBLEM = "problem: "  # and a name, among the least probabilities of an artifact
+OF_TOPIC = "topic: "  # the same
 READABLE = (1, 2)  # a model of format 1 has no heads for topics and problems
 MODEL, TOKENIZER, STORY, CARD = "model.onnx", "tokenizer.json", "artifact.json", "README.md"
 SENTIMENT_STORY = "sentiment.json"  # of a model of the lab, in place of STORY

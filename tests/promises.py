@@ -132,6 +132,7 @@ PROMISES = {
         "unit/test_draft_bell",
         "unit/test_grave_drafts",
         "unit/test_fitting_answers",
+        "unit/test_answers_to_kinds",
         "integration/test_grave_replies",
         "integration/test_outbox",
         "integration/test_replies*",

@@ -84,10 +84,11 @@ class Answer:
         need = needs(request)
         openings = self.opening if need.calm else self.sorry or self.opening
         endings = self._in_private() if need.handover else self.ending
+        questions = endings
         if _FLIGHT in message.values:
             endings = tuple(text for text in endings if not _ASKS_FLIGHT.search(text))
-        endings = _unanswered(endings, request.text)
-        for opening, ending in itertools.product(openings, endings or private_endings()):
+        endings = _unanswered(endings, request.text) or _nothing_to_ask(questions)
+        for opening, ending in itertools.product(openings, endings):
             yield f"{opening} {ending}"
 
     def _in_private(self) -> tuple[str, ...]:
@@ -97,9 +98,11 @@ class Answer:
 
 
 def unaddressed(request: ReplyRequest) -> str:
-    """The message with the brand's name at its beginning as a handle, which the patterns skip."""
+    """The message with the brand's handles, and its name at the beginning, as `@brand`."""
     names = "|".join(re.escape(name) for name in brand_names(request.brand))
-    return re.sub(rf"\A(?:{names})(?= )", "@brand", request.text) if names else request.text
+    if not names:
+        return request.text
+    return re.sub(rf"\A(?:{names})(?= )|@(?:{names}|company)\b", "@brand", request.text)
 
 
 def answers_to(request: ReplyRequest, message: Slotted) -> Iterator[Answer]:
@@ -141,6 +144,18 @@ def repetitions() -> tuple[tuple[re.Pattern[str], re.Pattern[str]], ...]:
         (re.compile(row["asks"], flags), re.compile(row["heard"], flags))
         for row in _table()["said"]
     )
+
+
+def _nothing_to_ask(endings: tuple[str, ...]) -> tuple[str, ...]:
+    """What ends an answer where the message says all that these endings ask."""
+    if any(traits(text)["handover"] for text in endings):
+        return private_endings()
+    return endings_without_question()
+
+
+@lru_cache(maxsize=1)
+def endings_without_question() -> tuple[str, ...]:
+    return tuple(_table()["no_question"]["ending"])
 
 
 def _table() -> Any:

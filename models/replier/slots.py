@@ -27,9 +27,10 @@ _URL = (
 )
 _USER = r"(?<![\w@])@\w[\w.-]*\w|(?<![\w@])@\w"
 _PRIVATE = r"\[(?:email|iban|card|ssn|booking|account|passport|dob|ip|phone|address)\]"
+_CARRIER = r"(?:AA|DL|BA|WN|UA|US|AS|B6|NK|F9|VX|VS|LH|AF|KL|EK|QF|AC|EI|FR|U2|IB|AK)\s?\d{2,4}\b"
 _FLIGHT = (
-    r"(?<![\w#])#?(?:AA|DL|BA|WN|UA|US|AS|B6|NK|F9|VX|VS|LH|AF|KL|EK|QF|AC|EI|FR|U2|IB|AK)"
-    r"\s?\d{2,4}\b|(?<=flight )#?\d{2,4}\b|(?<=Flight )#?\d{2,4}\b"
+    rf"(?<![\w#])#?{_CARRIER}"
+    r"|(?<=flight )#?\d{2,4}\b|(?<=Flight )#?\d{2,4}\b"
     r"|(?<=flight #)\d{2,4}\b|(?<=Flight #)\d{2,4}\b"
 )
 _CODE = r"\b(?=[A-Z0-9]{6}\b)(?=[A-Z0-9]*\d)(?=[A-Z0-9]*[A-Z])[A-Z0-9]{6}\b"
@@ -59,7 +60,8 @@ _PATTERN = re.compile(
             ("money", _MONEY),
             ("tag", _HASHTAG),
             ("num", _NUM),
-            ("name", f"{_WORD}(?: {_WORD})*"),
+            # "at Houston DL1912": a flight behind a name is a flight still
+            ("name", rf"{_WORD}(?: (?!{_CARRIER}){_WORD})*"),
         )
     )
 )

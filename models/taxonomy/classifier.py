@@ -18,16 +18,18 @@ from models.cosines import Exact, cosines, in_steps
 from models.stop_words import is_stop_word
 
 OTHER = "other"
-MAX_WORDS = 8  # words that show a problem, at most
+MAX_WORDS = 5  # words that show a problem, at most
+ENOUGH_WORDS = 3  # of its phrases; fewer are made up to so many by those that the model points at
 
 Floats = NDArray[np.float32]
 Embed = Callable[[Sequence[str]], Floats]  # n phrases -> (n, dim), unit length
 PointedWords = Callable[
     [int], tuple[str, ...]
-]  # the place of a text -> words that show its problem
+]  # the place of a text -> words that show its problem, the clearest first
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*|\d+")
 _STEM = 5  # letters that make two words the same: delay, delayed, delays
+_SHORT, _LONGEST_ENDING = 4, 3  # of shorter ones: rude, rudest; late, lately
 
 
 @dataclass(frozen=True)
@@ -101,13 +103,14 @@ def _trades(problem: dict[str, Any], of_topic: Sequence[str]) -> frozenset[str]:
 class TrainedLabels:
     """The labels of the model's heads, `other` last, and the lowest probability that counts.
 
-    problem_minimums: of problems that take more than the others, by name.
+    topic_minimums, problem_minimums: of those that take more than the others, by name.
     """
 
     topics: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     topic_minimum: float = 0.0
     problem_minimum: float = 0.0
+    topic_minimums: Mapping[str, float] = field(default_factory=dict)
     problem_minimums: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -219,9 +222,11 @@ class TaxonomyClassifier:
         if left < self._trained.topic_minimum:  # too little to choose from
             return Topic(OTHER, 1 - left + other)
         probability, other = probability / left, other / left
-        if probability < max(self._trained.topic_minimum, other):
+        name = self._taxonomy.topics[row].name
+        least = self._trained.topic_minimums.get(name, self._trained.topic_minimum)
+        if probability < max(least, other):
             return Topic(OTHER, max(other, 1 - probability))
-        return Topic(self._taxonomy.topics[row].name, probability)
+        return Topic(name, probability)
 
     def _problem(
         self, topic: Topic, cosines: Floats, probabilities: Floats | None, trade: str | None
@@ -260,7 +265,7 @@ class TaxonomyClassifier:
     def _labelled(self, text: str, scored: tuple[int, float], pointed: tuple[str, ...]) -> Problem:
         row, score = scored
         problem = self._taxonomy.problems[row]
-        return Problem(problem.name, score, pointed or shared_words(text, problem.phrases))
+        return Problem(problem.name, score, telling_words(text, problem.phrases, pointed))
 
 
 def _columns(trained: Sequence[str], labels: Sequence[Label]) -> list[int | None]:
@@ -293,26 +298,43 @@ def _likeliest(
 
 
 def shown_words(
-    text: str, spans: Sequence[tuple[int, int]], shows: Sequence[bool]
+    text: str, spans: Sequence[tuple[int, int]], strengths: Sequence[float]
 ) -> tuple[str, ...]:
-    """The content words of `text` with a token that shows the problem, in its order.
+    """The content words of `text` with a token that shows the problem, the clearest first.
 
-    spans: (start, end) of tokens.
+    spans: (start, end) of tokens. strengths: how clearly each shows it, not at all from 0 down.
     """
     marked = [
-        span for span, showing in zip(spans, shows, strict=True) if showing and span[1] > span[0]
+        (*span, strength)
+        for span, strength in zip(spans, strengths, strict=True)
+        if strength > 0 and span[1] > span[0]
     ]
-    if not marked:
-        return ()
-    words: list[str] = []
-    following = iter(marked)
-    start, end = next(following)
+    words: dict[str, float] = {}
+    place = 0
     for word in _WORD.finditer(text):
-        while end <= word.start():
-            start, end = next(following, (len(text), len(text) + 1))
-        if start < word.end() and _carries_meaning(word[0]):
-            words.append(word[0].lower())
-    return tuple(dict.fromkeys(words))[:MAX_WORDS]
+        while place < len(marked) and marked[place][1] <= word.start():
+            place += 1
+        strongest, inside = 0.0, place
+        while inside < len(marked) and marked[inside][0] < word.end():
+            strongest = max(strongest, marked[inside][2])
+            inside += 1
+        if strongest and _carries_meaning(word[0]):
+            key = word[0].lower()
+            words[key] = max(strongest, words.get(key, 0.0))
+    return tuple(sorted(words, key=lambda key: -words[key]))
+
+
+def telling_words(text: str, phrases: Sequence[str], pointed: Sequence[str]) -> tuple[str, ...]:
+    """The few words of `text` that a person would underline for the problem, in its order.
+
+    They are those that its phrases hold too. Where these are few, the clearest of those that the
+    model points at (it points at whole clauses) join them.
+    """
+    words = list(shared_words(text, phrases))[:MAX_WORDS]
+    more = [word for word in pointed if word not in words]
+    words += more[: max(ENOUGH_WORDS - len(words), 0)]
+    order = {word: place for place, word in reversed(list(enumerate(_content(text))))}
+    return tuple(sorted(words, key=lambda word: order.get(word, len(order))))
 
 
 def shared_words(text: str, phrases: Sequence[str]) -> tuple[str, ...]:
@@ -321,7 +343,12 @@ def shared_words(text: str, phrases: Sequence[str]) -> tuple[str, ...]:
     Inflections count as the same word.
     """
     stems = _stems(tuple(phrases))
-    return tuple(dict.fromkeys(word for word in _content(text) if word[:_STEM] in stems))
+    return tuple(dict.fromkeys(word for word in _content(text) if _is_one_of(word, stems)))
+
+
+def _is_one_of(word: str, stems: frozenset[str]) -> bool:
+    is_longer = _SHORT < len(word) <= _SHORT + _LONGEST_ENDING
+    return word[:_STEM] in stems or (is_longer and word[:_SHORT] in stems)
 
 
 @lru_cache(1024)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from models.analysis import Topic
-from models.analyzer import _trained
+from models.analyzer import Analyzer, _trained
 from models.artifact import default_artifact, load_artifact
 from models.taxonomy.classifier import (
     OTHER,
@@ -17,6 +17,7 @@ from models.taxonomy.classifier import (
     read_taxonomy,
     shared_words,
     shown_words,
+    telling_words,
 )
 
 TAXONOMY = Taxonomy(
@@ -151,13 +152,26 @@ def test_a_problem_that_takes_more_than_the_others_is_named_from_there_on(traine
     assert (sure.label, other.label) == ("lost luggage", "damaged luggage")
 
 
-def test_the_shipped_model_asks_more_of_problems_that_it_knows():
+def test_a_topic_that_takes_more_than_the_others_is_named_from_there_on(trained):
+    trained._trained = replace(trained._trained, topic_minimums={"baggage": 0.7})
+    names = trained._trained.topics
+    said = np.zeros((2, len(names)), dtype=np.float32)
+    said[:, names.index("baggage")] = 0.65, 0.75
+    said[:, -1] = 0.1
+
+    doubtful, sure = trained.topics(np.array([[1, 0, 0]] * 2, dtype=np.float32), said)
+
+    assert (doubtful.label, sure.label) == ("other", "baggage")
+
+
+@pytest.mark.parametrize("head", ["topic", "problem"])
+def test_the_shipped_model_asks_more_of_topics_and_problems_that_it_knows(head):
     artifact = load_artifact(default_artifact())
-    stricter = _trained(artifact).problem_minimums
+    stricter = getattr(_trained(artifact), f"{head}_minimums")
 
     assert stricter
-    assert set(stricter) <= set(artifact.labels["problem"])
-    assert min(stricter.values()) > artifact.least_probability["problem"]
+    assert set(stricter) <= set(artifact.labels[head])
+    assert min(stricter.values()) > artifact.least_probability[head]
 
 
 def test_words_are_shown_whole_once_and_only_if_they_say_something():
@@ -176,9 +190,40 @@ def test_words_are_shown_whole_once_and_only_if_they_say_something():
         (0, 0),
     ]
 
-    assert shown_words(text, spans, [True] * len(spans)) == ("wifi's", "noon")
-    assert shown_words(text, spans, [False, False, True, *[False] * 8]) == ("wifi's",)
-    assert shown_words(text, spans, [False] * len(spans)) == ()
+    assert shown_words(text, spans, [1.0] * len(spans)) == ("wifi's", "noon")
+    assert shown_words(text, spans, [-1.0, -1.0, 0.5, *[-1.0] * 8]) == ("wifi's",)
+    assert shown_words(text, spans, [*[0.5] * 7, 0.9, *[0.1] * 3]) == ("noon", "wifi's")
+    assert shown_words(text, spans, [-1.0] * len(spans)) == ()
+
+
+PHRASES = ["the agent was rude to me", "the staff were unfriendly"]
+
+
+@pytest.mark.parametrize(
+    ("text", "pointed", "words"),
+    [
+        # those of the phrases, in the order of the text, whatever the model points at first
+        ("Possibly the rudest staff of all", ("possibly",), ("possibly", "rudest", "staff")),
+        ("your staff: rude, unfriendly, slow", ("slow",), ("staff", "rude", "unfriendly")),
+        # none of the phrases: the clearest of the model's, not the first of the text
+        ("a clerk hung up twice", ("hung", "twice", "clerk"), ("clerk", "hung", "twice")),
+        ("nothing here", (), ()),
+    ],
+)  # fmt: skip
+def test_the_words_of_a_problem_are_few_and_tell_it(text, pointed, words):
+    assert telling_words(text, PHRASES, pointed) == words
+
+
+def test_the_shipped_model_does_not_show_the_first_words_of_a_message():
+    text = (
+        "Morning team, I was off to see my friends in Rome with a cake"
+        " and our flight is delayed by three hours"
+    )
+    [analysis] = Analyzer(default_artifact())([text])
+
+    assert analysis.problem
+    assert {"flight", "delayed"} <= set(analysis.problem.words)
+    assert len(analysis.problem.words) <= 5
 
 
 MARKED = Taxonomy(

@@ -193,7 +193,7 @@ def story_of(
         "least_probability": {
             "topic": thresholds.least_topic(labels["topic"], calm["topic"]),
             "problem": thresholds.least_problem(labels["problem"], calm["problem"], together),
-            **thresholds.inherited_minimums(start, corpus.problems),
+            **thresholds.inherited_minimums(start, corpus.problems, corpus.topics),
         },
         "cause_least": thresholds.least_cause(encoded, small["cause"]),
         "strange_most": _strange_most(corpus, small["strange"][:, 0]),

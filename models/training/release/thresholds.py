@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.analyzer import dissatisfaction, softmax
-from models.artifact import OF_PROBLEM, STORY, load_artifact
+from models.artifact import OF_PROBLEM, OF_TOPIC, STORY, load_artifact
 from models.training.corpus.data import IGNORED
 from models.training.encoder.batches import Encoded
 from models.training.release import gate
@@ -24,24 +24,19 @@ TRIED = np.linspace(0.0, 0.95, 96)
 LEVELS = (0.01, 0.03, 0.15, 0.5)
 
 
-def inherited_minimums(start: str | None, problems: Sequence[str]) -> dict[str, float]:
-    """The least probabilities of single problems that the model in the directory `start` has.
+def inherited_minimums(
+    start: str | None, problems: Sequence[str], topics: Sequence[str] = ()
+) -> dict[str, float]:
+    """The least probabilities of single topics and problems that the model in `start` has.
 
     They were chosen by people who read what it names, so a release of its heads hands them on,
-    those of the problems that it still knows. {} where it starts from no model directory.
+    those of the names that it still knows. {} where it starts from no model directory.
     """
     if start is None or not (Path(start) / STORY).is_file():
         return {}
-    return of_problems(load_artifact(Path(start)).least_probability, problems)
-
-
-def of_problems(minimums: Mapping[str, float], problems: Sequence[str]) -> dict[str, float]:
-    """Those of `minimums` that are of one of these problems alone."""
-    return {
-        task: value
-        for task, value in minimums.items()
-        if task.startswith(OF_PROBLEM) and task.removeprefix(OF_PROBLEM) in problems
-    }
+    known = {f"{OF_PROBLEM}{name}" for name in problems} | {f"{OF_TOPIC}{name}" for name in topics}
+    minimums = load_artifact(Path(start)).least_probability
+    return {task: value for task, value in minimums.items() if task in known}
 
 
 def lasting_minimums(
@@ -51,7 +46,9 @@ def lasting_minimums(
     return {
         task: value
         for task, value in minimums.items()
-        if task not in anew and not ("problem" in anew and task.startswith(OF_PROBLEM))
+        if task not in anew
+        and not ("problem" in anew and task.startswith(OF_PROBLEM))
+        and not ("topic" in anew and task.startswith(OF_TOPIC))
     }
 
 
