@@ -14,6 +14,7 @@ import psutil
 from connectors.events import Event, decode, encode
 from models import processor
 from stream.store.rows import as_stored
+from stream.triage.cues import thesaurus
 from stream.triage.fold import fold
 from stream.triage.judgement import Judge
 
@@ -51,8 +52,18 @@ def by_part(
 
     Each part but the last runs by itself here, on the same events in batches as large: `decode`,
     `redact` (with the brand), `model` (tokens and encoder: `sentiments` asks for nothing more),
-    `judge` (what its outputs mean) and `fold`. `rest`: SQL, Kafka and what holds them together.
+    `judge` (what its outputs mean), `cues` and `fold`. `rest`: SQL, Kafka and what holds them
+    together.
     """
+    shares = alone(judge, sentiments, events, batch)
+    shares["rest"] = round(worker_ms - sum(shares.values()), 3)
+    return shares
+
+
+def alone(
+    judge: Judge, sentiments: Analyze, events: Sequence[Event], batch: int
+) -> dict[str, float]:
+    """The same of the parts that run by themselves."""
     clock = _Clock()
     for start in range(0, len(events), batch):
         part = events[start : start + batch]
@@ -67,11 +78,14 @@ def by_part(
         judgements = judge.understand(readings)
         clock.add("judge")
         for judgement in judgements:
+            # They are kept: the fold does not search the text again.
+            thesaurus().find(judgement.text)
+        clock.add("cues")
+        for judgement in judgements:
             fold([as_stored(judgement)])
         clock.add("fold")
     clock.seconds["judge"] -= clock.seconds["model"]  # it has run the model too
     shares = {part: 1000 * seconds / len(events) for part, seconds in clock.seconds.items()}
-    shares["rest"] = worker_ms - sum(shares.values())
     return {part: round(value, 3) for part, value in shares.items()}
 
 

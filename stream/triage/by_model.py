@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final
 
 from stream.triage.cues import Cue
@@ -162,9 +162,14 @@ def _signs_in_words(cues: Cues) -> set[str]:
     return {SIGNS[groups] for groups in _groups_of_signs(cues)}
 
 
-def _groups_of_signs(cues: Cues) -> list[str]:
+def _groups_of_signs(cues: Cues) -> tuple[str, ...]:
     """The groups of SIGNS whose phrases are there."""
-    return [groups for groups in SIGNS if cues and stand_in(cues, groups)]
+    return _signs_among(frozenset(cues)) if cues else ()
+
+
+@lru_cache(1 << 12)
+def _signs_among(present: frozenset[str]) -> tuple[str, ...]:
+    return tuple(groups for groups in SIGNS if present >= _groups(groups))
 
 
 def _at_p1(reasons: Mapping[str, float], cues: Cues) -> float:
@@ -206,6 +211,8 @@ def _at_unshown(reasons: Mapping[str, float], cues: Cues) -> float:
 
 def any_decisive(reasons: Mapping[str, float]) -> float:
     """The probability that at least one decisive reason holds, as if they were independent."""
+    if reasons.keys().isdisjoint(DECISIVE):
+        return 0.0  # most messages
     return 1 - math.prod(1 - reasons.get(code, 0.0) for code in DECISIVE)
 
 

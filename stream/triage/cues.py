@@ -239,9 +239,14 @@ class _Index:
     def _places(self, words: Sequence[str]) -> dict[str, list[int]]:
         """Sign -> where it stands."""
         places: dict[str, list[int]] = {}
+        read = self._read
         for at, word in enumerate(words):
-            for sign in self._signs_of(word):
-                places.setdefault(sign, []).append(at)
+            signs = read.get(word)
+            for sign in self._signs_of(word) if signs is None else signs:
+                if sign in places:
+                    places[sign].append(at)
+                else:
+                    places[sign] = [at]
         return places
 
     def _signs_of(self, word: str) -> tuple[str, ...]:

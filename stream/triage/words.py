@@ -30,7 +30,7 @@ _TOKEN = re.compile(
     rf"|(?P<emoji>[{''.join(_EMOJI)}])"
     r"|(?P<pause>[,:()–—]|(?<=\s)-+(?=\s)|--+)|(?P<sign>[$£€%°])"
 )
-_FIXED = {"url": "url", "handle": "@", "pause": ",", "tag": "_"}
+_FIXED = {"url": ("url",), "handle": ("@",), "pause": (",",), "tag": ("_",)}
 _SIGNS = {"%": "%", "°": "degrees"}
 _APOSTROPHES = str.maketrans("’ʼ`", "'''")
 _LONG_DRAWN = re.compile(r"(.)\1{2,}")
@@ -99,10 +99,11 @@ class Reader:
         words: list[str] = []
         spans: list[tuple[int, int]] = []
         is_shouted: bool | None = None
+        abbreviations, word = self._abbreviations, self._word
         for match in _TOKEN.finditer(text):
             token, kind, span = match.group(), match.lastgroup, match.span()
-            plain = self._word(token) if kind == "word" else (_plain_sign(kind or "", token),)
-            if plain[0] in self._abbreviations and token.isupper():
+            plain = word(token) if kind == "word" else _plain_sign(kind or "", token)
+            if plain[0] in abbreviations and token.isupper():
                 if is_shouted is None:
                     is_shouted = _is_shouted(text[:_SHOUTING])
                 plain = plain if is_shouted or _follows(spans, span) else (_abbreviated(plain),)
@@ -138,15 +139,15 @@ def plain_word(word: str) -> str:
     return word if " " in plain else plain
 
 
-def _plain_sign(kind: str, token: str) -> str:
-    if kind == "emoji":
-        return _EMOJI[token]
+def _plain_sign(kind: str, token: str) -> tuple[str]:
     if kind == "stop":
-        return "?" if "?" in token else "."
-    if kind == "sign":
-        return _SIGNS.get(token, "$")
+        return ("?",) if "?" in token else (".",)
     if kind == "number":
-        return MEASURE + token if ":" in token else token
+        return (MEASURE + token if ":" in token else token,)
+    if kind == "emoji":
+        return (_EMOJI[token],)
+    if kind == "sign":
+        return (_SIGNS.get(token, "$"),)
     return _FIXED[kind]
 
 

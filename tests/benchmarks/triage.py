@@ -4,7 +4,8 @@
 `tests/data/triage_real_labels.csv` by a hash of the text; the model learned from them. The texts
 are looked for in the public sets (`../shared/data`, or EARSHOT_SHARED), whose rows are not part of
 the project. Shares are of unlabelled messages; terse alarms and calm figures of speech are of
-`../shared/cases`, where that is at hand.
+`../shared/cases`, where that is at hand. Last, milliseconds of processor a random message:
+`judge` is what the model's outputs mean, `together` is that with cues and fold.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from typing import Any
 
 from models.training.corpus.data import shared_data, text_hash
 from models.training.triage.labelled import SETS, read_keyed, texts_of
-from stream.bootstrap.loading import load_analyzer
+from stream.benchmark.processor import alone
+from stream.benchmark.stream import bench_events
+from stream.bootstrap.loading import load_analyzer, load_judge
 from stream.brands import Brands
 from stream.settings import Settings
 from stream.store.rows import stored_by
@@ -30,6 +33,7 @@ from stream.triage.ticket import Ticket
 
 LABELS = Path(__file__).parents[1] / "data" / "triage_real_labels.csv"
 SHARES = {"replies/support_pairs.csv.gz": 3_000, "complaints/cfpb/cfpb_narratives.csv.gz": 200}
+WARM_UP = 1_000  # messages
 CASES = ("short_alarms", "short_alarms_2", "triage")  # JSON lines with `id` and `text`
 
 Triage = Callable[[Sequence[str]], list[Ticket | None]]
@@ -73,6 +77,21 @@ def cases(folder: Path, triage: Triage) -> dict[str, dict[str, int]]:
     return levels
 
 
+def processor_ms(data: Path, settings: Settings) -> dict[str, float]:
+    """Processor time of a message by part, of random ones; the first ones warm the caches up."""
+    name, count = next(iter(SHARES.items()))
+    if not (data / name).exists():
+        return {}
+    texts = sorted(set(texts_of(data / name, SETS[name])), key=text_hash)[:count]
+    events = [event for event, _ in bench_events(texts)]
+    analyzer = load_analyzer(settings)
+    judge = load_judge(settings, analyzer)
+    alone(judge, analyzer.sentiments, events[:WARM_UP], settings.batch)
+    parts = alone(judge, analyzer.sentiments, events[WARM_UP:], settings.batch)
+    together = sum(parts[part] for part in ("judge", "cues", "fold"))
+    return parts | {"together": round(together, 3)}
+
+
 def _levels(tickets: Sequence[Ticket | None]) -> dict[str, int]:
     counts = Counter(ticket.level if ticket else NONE for ticket in tickets)
     return dict(sorted(counts.items()))
@@ -82,7 +101,8 @@ def main() -> None:
     data = shared_data()
     if not any((data / name).exists() for name in SETS):
         sys.exit(f"no public set below {data}: EARSHOT_SHARED says where they are")
-    messages = stored_by(Judge(load_analyzer(Settings()), Brands(())))
+    settings = Settings()
+    messages = stored_by(Judge(load_analyzer(settings), Brands(())))
 
     def triage(texts: Sequence[str]) -> list[Ticket | None]:
         return tickets_of(texts, messages)
@@ -91,6 +111,7 @@ def main() -> None:
         "labelled": evaluate(data, triage),
         "shares": shares(data, triage),
         "cases": cases(data.parent / "cases" / "texts", triage),
+        "processor_ms": processor_ms(data, settings),
     }
     print(json.dumps(figures, indent=2))
 

@@ -13,7 +13,7 @@ from stream.bootstrap.worker_process import worker_process
 from stream.brands import Brands
 from stream.triage.judgement import Judge
 
-PARTS = ["decode", "redact", "model", "judge", "fold", "rest"]
+PARTS = ["decode", "redact", "model", "judge", "cues", "fold", "rest"]
 
 
 def test_the_parts_of_an_event_add_up_to_what_the_worker_took():

@@ -111,6 +111,29 @@ def test_thanks_for_help_speak_for_it_and_thanks_for_lies_do_not(word, closes):
     assert (fold(conversation(DOWN, "> Sorry!", last)).settled_at is not None) is closes
 
 
+@pytest.mark.parametrize(
+    ("word", "closes"),
+    [
+        ("found the cable behind the shelf, ta", True),
+        ("it is at the door, merci", True),
+        ("nvm, the app just let me in", True),
+        ("oh so it is", True),
+        ("right you are", True),
+        ("sorry to bother you, it was the fuse", True),
+        ("card unlocked, off to the market", True),
+        ("the internet is back", True),
+        ("my bad, I meant flight 2584", False),
+        ("get my card unlocked", False),
+        ("not restored", False),
+        ("your TV is back to front", False),
+    ],
+)
+def test_other_words_for_thanks_and_for_over_speak_for_it_too(word, closes):
+    last = said(word, settled=0.6)
+
+    assert (fold(conversation(DOWN, "> Sorry!", last)).settled_at is not None) is closes
+
+
 def test_the_head_decides_where_it_read_the_message():
     open_word = said("All works again, thanks!", settled=0.05)
     settled_word = said("Thanks, the engineer rang at ten", settled=0.97)

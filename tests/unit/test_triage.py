@@ -326,16 +326,33 @@ def test_no_text_stops_triage(text: str) -> None:
     fold([said(text)])
 
 
-CUES = Cues(
-    {
-        "leaving": {
-            "says": "switch* to\n[really] done with @\n= never again",
-            "unless": "switch* to another seat",
+def searched() -> Cues:
+    return Cues(
+        {
+            "leaving": {
+                "says": "switch* to\n[really] done with @\n= never again",
+                "unless": "switch* to another seat",
+            },
+            "money": {"says": "$ #200 // a large sum\nlost .. KEEPSAKE"},
         },
-        "money": {"says": "$ #200 // a large sum\nlost .. KEEPSAKE"},
-    },
-    lists={"KEEPSAKE": "ring watch"},
+        lists={"KEEPSAKE": "ring watch"},
+    )
+
+
+CUES = searched()
+WORDS = (
+    *("switching", "SWITCH", "to", "another", "seat", "done with", "@shop", "never", "again"),
+    *("$", "£250", "$ 1,240.50", "$ 12", "lost", "my", "ring", "RING", "ringgg", "don't", "n't"),
+    *("😡", "💩", "#tag", "https://a.example/b", "12:30", "5 hours", "90%", "20°", "-", ".", "?"),
+    *("not", ","),
 )
+
+
+@given(st.lists(st.sampled_from(WORDS), max_size=12))
+def test_a_text_is_searched_alike_whether_its_words_were_seen_before_or_never(words) -> None:
+    text = " ".join(words)
+
+    assert CUES.find(text) == searched().find(text)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,7 +13,15 @@ from connectors.events import Tweet
 from models.analysis import Analysis
 from models.urgency import REASONS, Urgency
 from stream.store.rows import as_stored
-from stream.triage.by_model import AT, DECISIVE, by_model
+from stream.triage.by_model import (
+    AT,
+    DECISIVE,
+    SIGNS,
+    _groups_of_signs,
+    any_decisive,
+    by_model,
+    stand_in,
+)
 from stream.triage.cues import thesaurus
 from stream.triage.factors import total
 from stream.triage.fold import fold
@@ -357,3 +366,20 @@ def test_only_a_decisive_sign_makes_a_p1(levels) -> None:
     others = {code: 1.0 for code in REASONS if code not in DECISIVE}
 
     assert priority(said("hm", levels, reasons=others)) < 70
+
+
+@given(reasons=reasons)
+def test_the_short_way_to_decisive_reasons_gives_what_the_long_one_does(reasons) -> None:
+    product = math.prod(1 - reasons.get(code, 0.0) for code in DECISIVE)
+
+    assert any_decisive(reasons) == 1 - product
+
+
+groups = st.sets(st.sampled_from(sorted({group for pair in SIGNS for group in pair.split("+")})))
+
+
+@given(groups)
+def test_signs_that_are_kept_by_their_groups_are_those_that_stand_there(present) -> None:
+    cues = dict.fromkeys(present, ())
+
+    assert list(_groups_of_signs(cues)) == [pair for pair in SIGNS if stand_in(cues, pair)]
