@@ -13,11 +13,11 @@ from connectors.base import Cursor, FormatError, SourceError
 from connectors.events import Event, Events, SourcedEvent
 from connectors.formats import calls, transcripts
 from connectors.formats.head import FORMATS, FileHead, read_head, recognised
-from connectors.formats.readers import OTHERWISE, READERS, order_in
+from connectors.formats.readers import READERS, order_in, otherwise
 from connectors.formats.rows import BadRow, OnBadRow
 from connectors.formats.times import Order
 from connectors.skipped import TALLY
-from connectors.tabular.text_file import LIKELY, Position, TextFile
+from connectors.tabular.text_file import Position, TextFile
 
 LABELS = "labels.csv"  # beside calls: how they went, for `earshot evaluate calls`
 
@@ -121,8 +121,7 @@ def open_file(
     if text is not None:
         head, format = head.with_text(text), "complaints"
     format = format or recognised(head)
-    # The keys of JSON are found again only as its head was read.
-    file = TextFile(path, otherwise=LIKELY if head.table else OTHERWISE.get(format))
+    file = TextFile(path, otherwise=otherwise(format, head))
     order = Order(day_first) if day_first is not None else order_in(file, format, head)
     head = replace(head, day_first=order.day_first)
     events = READERS[format](file, head, _position(after, file), report)

@@ -16,7 +16,7 @@ from connectors.tabular.rows import Row, column_name, csv_rows
 from connectors.tabular.text_file import LIKELY, MAX_LINE, START, Position, TextFile
 
 # The encoding of a line that is not UTF-8, in formats where that happens.
-OTHERWISE = {"sentiment140": "latin-1", "complaints": LIKELY, "transcripts": LIKELY}
+_OTHERWISE = {"sentiment140": "latin-1", "complaints": LIKELY, "transcripts": LIKELY}
 
 Reader = Callable[[TextFile, FileHead, Position | None, OnBadRow], Iterator[SourcedEvent]]
 EventOf = Callable[[list[str]], Event]
@@ -94,6 +94,11 @@ def _read_complaints(
     header = tuple(map(column_name, head.first_row)) if head.data != START else ()
     event_of = complaints.complaint(names, calls.file_time(file.path), head.day_first, header)
     return rows_as_events(rows, event_of, on_bad_row)
+
+
+def otherwise(format: str, head: FileHead) -> str | None:
+    """The encoding of lines that are not UTF-8; of JSON the one in which its keys were found."""
+    return LIKELY if head.table else _OTHERWISE.get(format)
 
 
 def order_in(file: TextFile, format: str, head: FileHead) -> Order:
