@@ -65,8 +65,8 @@ def choose(rated: Rated) -> Choice:
         means = [np.average(loss[part], weights=rated.counts[part]) for part in parts]
         losses[strength, home] = float(np.mean(means))
     strength, home = min(losses, key=lambda choice: losses[choice])
-    named = {f"strength {s:g}, home {h:g}": round(loss, 4) for (s, h), loss in losses.items()}
-    return Choice(strength, home, named)
+    by_name = {f"strength {s:g}, home {h:g}": round(loss, 4) for (s, h), loss in losses.items()}
+    return Choice(strength, home, by_name)
 
 
 def held_out(rated: Rated, strength: float, home: float, seed: int) -> Floats:

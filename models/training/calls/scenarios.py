@@ -85,7 +85,7 @@ def written_calls(path: Path = WRITTEN) -> list[LabelledCall]:
 
 def _written(call: Mapping[str, str]) -> LabelledCall:
     lines = (line.partition(": ") for line in call["turns"].splitlines())
-    turns = [Utterance(_SPEAKERS[who], text) for who, _, text in lines]
+    turns = [Utterance(_SPEAKERS[letter], text) for letter, _, text in lines]
     labels: dict[Task, str | None] = {"sentiment": call["sentiment"], "outcome": call["outcome"]}
     return _labelled(
         f"written {call['name']}", turns, labels, f"written {call['group']}", "written"

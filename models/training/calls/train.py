@@ -64,8 +64,8 @@ def train_calls(
     cues = read_cues()
     for task in LABELS:
         _enough(calls.learn, task)
-    told, written = scenario_calls(), written_calls()
-    calls = replace(calls, learn=[*calls.learn, *told, *written])
+    tellings, contrasts = scenario_calls(), written_calls()
+    calls = replace(calls, learn=[*calls.learn, *tellings, *contrasts])
     by_name = {call.name: call for call in calls.learn + calls.test}
     turns = sum(len(call.turns) for call in by_name.values())
     say(f"reading {turns:,} turns of {len(by_name):,} calls")
@@ -78,12 +78,12 @@ def train_calls(
         decider, story[name] = _learn(calls, inputs, task, _logged(log, name))
         deciders[side, task] = decider
         say(f"{name}: {_short(story[name])}")
-    tellings = [len({call.group for call in told}), len(told), len(written)]
+    numbers = [len({call.group for call in tellings}), len(tellings), len(contrasts)]
     head = Head(
         analyzer.version,
         cues.digest,
         deciders,
-        {"data": calls.hashes, "written": tellings, "heads": story},
+        {"data": calls.hashes, "written": numbers, "heads": story},
     )
     (model / HEAD).write_text(head.as_json(), encoding="utf-8")
     (model / CARD).write_text(card(head), encoding="utf-8")
@@ -181,12 +181,12 @@ def card(head: Head) -> str:
         for part in PARTS:
             if part in story:
                 rows.append(_card_row(name, part, story[part]))
-    scenarios, tellings, written = head.story["written"]
+    scenarios, tellings, contrasts = head.story["written"]
     return _TEMPLATE.read_text(encoding="utf-8").format(
         encoder=head.encoder,
         scenarios=scenarios,
         tellings=tellings,
-        written=written,
+        written=contrasts,
         figures="\n".join(rows),
     )
 
