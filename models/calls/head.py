@@ -21,7 +21,7 @@ Floats = NDArray[np.float32]
 Side = Literal["customer", "whole"]
 Task = Literal["sentiment", "outcome"]
 
-HEAD, CARD, FORMAT = "calls.json", "CALLS.md", 3
+HEAD, CARD, FORMAT = "calls.json", "CALLS.md", 4
 LABELS: Mapping[Task, tuple[str, ...]] = {
     "sentiment": get_args(SentimentLabel),
     "outcome": get_args(OutcomeLabel),
@@ -40,20 +40,46 @@ REMEDY = "run `earshot train calls` for it"
 
 
 @dataclass(frozen=True)
+class Home:
+    """What holds for calls of one origin beside what holds for all: raters of two houses differ.
+
+    gate: (features,), and gate_bias, of the log-odds that a call is of that origin. weights:
+    (classes, features) and bias: (classes,), which count as far as it is.
+    """
+
+    gate: Floats
+    gate_bias: float
+    weights: Floats
+    bias: Floats
+
+    def likeness(self, centred: Floats) -> Floats:
+        """(..., features) less their mean, to how far each call is of the origin (...), 0 to 1."""
+        odds = (centred * self.gate).sum(-1) + self.gate_bias
+        likeness: Floats = (0.5 + 0.5 * np.tanh(odds / 2)).astype(np.float32)
+        return likeness
+
+
+@dataclass(frozen=True)
 class Decider:
     """Softmax regression.
 
-    mean: (features,), of the calls that it learned from. weights: (classes, features).
+    mean: (features,), of the calls that it learned from. weights: (classes, features). home: None
+    where all calls are judged alike.
     """
 
     mean: Floats
     weights: Floats
     bias: Floats
     temperature: float
+    home: Home | None = None
 
     def __call__(self, features: Floats) -> Floats:
         """(features,) to calibrated probabilities (classes,)."""
-        logits = ((features - self.mean) * self.weights).sum(-1) + self.bias
+        centred = features - self.mean
+        logits = (centred * self.weights).sum(-1) + self.bias
+        if self.home is not None:
+            own = (centred * self.home.weights).sum(-1) + self.home.bias
+            logits = logits + self.home.likeness(centred) * own
         weights = np.exp((logits - logits.max()) / self.temperature)
         probabilities: Floats = weights / weights.sum()
         return probabilities
@@ -70,13 +96,7 @@ class Head:
 
     def as_json(self) -> str:
         heads = {
-            f"{side} {task}": {
-                "labels": list(LABELS[task]),
-                "temperature": decider.temperature,
-                "bias": _rounded(decider.bias),
-                "mean": _rounded(decider.mean),
-                "weights": [_rounded(row) for row in decider.weights],
-            }
+            f"{side} {task}": {"labels": list(LABELS[task]), **_written(decider)}
             for (side, task), decider in self.deciders.items()
         }
         document = {
@@ -238,13 +258,48 @@ def _counts(hits: NDArray[np.bool_]) -> Floats:
     return counts
 
 
+def _written(decider: Decider) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "temperature": decider.temperature,
+        "bias": _rounded(decider.bias),
+        "mean": _rounded(decider.mean),
+        "weights": [_rounded(weights) for weights in decider.weights],
+    }
+    if decider.home is not None:
+        row["home"] = {
+            "gate": _rounded(decider.home.gate),
+            "gate_bias": round(decider.home.gate_bias, 5),
+            "bias": _rounded(decider.home.bias),
+            "weights": [_rounded(weights) for weights in decider.home.weights],
+        }
+    return row
+
+
 def _decider(row: Mapping[str, Any]) -> Decider:
-    mean, weights, bias = (
-        np.array(row[name], dtype=np.float32) for name in ("mean", "weights", "bias")
-    )
-    if weights.shape != (len(row["labels"]), len(mean)) or bias.shape != (len(weights),):
-        raise ValueError(f"weights of shape {weights.shape} for {len(mean)} features")
-    return Decider(mean, weights, bias, float(row["temperature"]))
+    mean = _floats(row["mean"])
+    weights, bias = _weights(row, (len(row["labels"]), len(mean)))
+    return Decider(mean, weights, bias, float(row["temperature"]), _home(row, weights))
+
+
+def _home(row: Mapping[str, Any], beside: Floats) -> Home | None:
+    home = row.get("home")
+    if home is None:
+        return None
+    gate = _floats(home["gate"])
+    if gate.shape != beside[0].shape:
+        raise ValueError(f"a gate of shape {gate.shape} for {len(beside[0])} features")
+    return Home(gate, float(home["gate_bias"]), *_weights(home, beside.shape))
+
+
+def _weights(row: Mapping[str, Any], shape: tuple[int, ...]) -> tuple[Floats, Floats]:
+    weights, bias = _floats(row["weights"]), _floats(row["bias"])
+    if weights.shape != shape or bias.shape != shape[:1]:
+        raise ValueError(f"weights of shape {weights.shape} for {shape[1]} features")
+    return weights, bias
+
+
+def _floats(values: Any) -> Floats:
+    return np.array(values, dtype=np.float32)
 
 
 def _rounded(values: Floats) -> list[float]:

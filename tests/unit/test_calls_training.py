@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +16,12 @@ from models.analyzer import Analyzer
 from models.artifact import default_artifact
 from models.calls.analyzer import call_reader
 from models.calls.head import CARD, HEAD
+from models.calls.head import _decider as read_decider
+from models.calls.head import _written as written_decider
 from models.calls.sides import Utterance
-from models.training.calls.data import own_calls
-from models.training.calls.fit import Rated, choose, fit, folds, temperature
+from models.training.calls.data import LabelledCall, own_calls
+from models.training.calls.fit import Rated, choose, fit, folds, held_out, temperature
+from models.training.calls.scenarios import written_calls
 from models.training.calls.train import train_calls
 from models.training.errors import TrainingError
 
@@ -95,7 +101,8 @@ def rated(calls: int = 100) -> Rated:
     features = generator.normal(size=(calls, 8)).astype(np.float32)
     right = (features[:, 0] + 0.3 * generator.normal(size=calls) > 0).astype(int)
     groups = np.where(np.arange(calls) < 12, np.arange(calls) // 4, -1)
-    return Rated(features, np.eye(2, dtype=np.float32)[right], groups)
+    counts = np.ones(calls, np.float32)
+    return Rated(features, np.eye(2, dtype=np.float32)[right], groups, counts)
 
 
 def test_the_fit_finds_what_decides_and_leaves_out_what_does_not():
@@ -126,7 +133,8 @@ def test_calls_that_are_told_alike_are_held_out_together():
 def test_the_choice_is_the_setting_with_the_least_loss_on_held_out_calls():
     chosen = choose(rated())
 
-    assert chosen.losses[f"strength {chosen.strength:g}"] == min(chosen.losses.values())
+    name = f"strength {chosen.strength:g}, home {chosen.home:g}"
+    assert chosen.losses[name] == min(chosen.losses.values())
 
 
 def test_odds_that_are_too_sure_are_warmed():
@@ -135,3 +143,71 @@ def test_odds_that_are_too_sure_are_warmed():
 
     assert temperature(shares, sure) == 2.0
     assert temperature(shares, shares) == pytest.approx(1.0, abs=0.02)
+
+
+def houses() -> Rated:
+    """Two houses, told apart by the last feature; the raters of the one without groups say the
+    opposite of the other's about what the first feature shows."""
+    generator = np.random.default_rng(5)
+    features = generator.normal(size=(240, 6)).astype(np.float32)
+    at_home = np.arange(240) % 2 == 0
+    features[:, -1] = np.where(at_home, 2, -2)
+    right = ((features[:, 0] > 0) == at_home).astype(int)
+    groups = np.where(at_home, -1, np.arange(240) // 8)
+    return Rated(features, np.eye(2, dtype=np.float32)[right], groups, np.ones(240, np.float32))
+
+
+def share_right(rated: Rated, home: float) -> float:
+    guesses = held_out(rated, 10.0, home, seed=1).argmax(-1)
+    return float((guesses == rated.shares.argmax(-1)).mean())
+
+
+def test_raters_of_two_houses_may_differ():
+    assert share_right(houses(), 0.0) < 0.7
+    assert share_right(houses(), 2.0) > 0.9
+    assert choose(houses()).home == 2.0
+
+
+def test_a_call_that_counts_more_is_fitted_better():
+    features = np.ones((3, 1), np.float32)
+    shares = np.eye(2, dtype=np.float32)[[0, 1, 1]]
+    counts = np.array([4, 1, 1], np.float32)
+
+    alike = Rated(features, shares, np.full(3, -1), np.ones(3, np.float32))
+    assert fit(alike, 1.0)(features[0]).argmax() == 1
+    assert fit(replace(alike, counts=counts), 1.0)(features[0]).argmax() == 0
+
+
+def test_a_head_with_a_home_is_read_back_as_it_was_written(tmp_path):
+    decider = fit(houses(), 10.0, 2.0)
+    features = houses().features
+    row = json.loads(json.dumps(written_decider(decider) | {"labels": ["resolved", "follow_up"]}))
+
+    again = read_decider(row)
+
+    assert again.home is not None
+    for call in features[:20]:
+        assert again(call) == pytest.approx(decider(call), abs=2e-3)
+    row["home"]["gate"].pop()
+    with pytest.raises(ValueError, match="a gate of shape"):
+        read_decider(row)
+
+
+def test_whole_calls_of_our_own_come_in_pairs_that_end_otherwise():
+    calls = written_calls()
+    outcomes: dict[str | None, set[str | None]] = {}
+    for call in calls:
+        outcomes.setdefault(call.group, set()).add(call.agreed["outcome"])
+    pairs = [group for group, ends in outcomes.items() if len(ends) == 2]
+
+    assert len(pairs) > 50
+    assert all({turn.speaker for turn in call.turns} == {"agent", "customer"} for call in calls)
+    for outcome in ("resolved", "follow_up"):
+        moods = Counter(c.agreed["sentiment"] for c in calls if c.agreed["outcome"] == outcome)
+        assert min(moods.values()) > 15
+
+
+def test_what_raters_do_not_agree_on_counts_less():
+    agreed = LabelledCall("1", [], {}, {"outcome": "resolved", "sentiment": None})
+
+    assert agreed.count("outcome") > agreed.count("sentiment") > 0

@@ -9,9 +9,11 @@ from pathlib import Path
 from models.analysis import OutcomeLabel, SentimentLabel
 from models.calls.head import Task
 from models.calls.sides import Speaker, Utterance
-from models.training.calls.data import LabelledCall, one_hot
+from models.training.calls.data import Kind, LabelledCall, one_hot
 
 SCENARIOS = Path(__file__).with_name("scenarios.toml")
+WRITTEN = Path(__file__).with_name("written.toml")
+_SPEAKERS: Mapping[str, Speaker] = {"A": "agent", "C": "customer"}
 _MOODS: tuple[tuple[str, SentimentLabel, str, str], ...] = (
     ("h", "positive", "hi", "mh"),
     ("u", "negative", "lo", "ml"),
@@ -71,9 +73,30 @@ def _tellings(scenario: Mapping[str, str]) -> Iterator[LabelledCall]:
                 *_GOODBYES[len(scenario[mood + end]) % len(_GOODBYES)],
             ]
             labels: dict[Task, str | None] = {"sentiment": sentiment, "outcome": outcome}
-            shares = {task: one_hot(task, label) for task, label in labels.items()}
             name = f"{scenario['name']} {sentiment} {outcome}"
-            yield LabelledCall(name, turns, shares, labels, group=scenario["name"])
+            yield _labelled(name, turns, labels, scenario["name"], "told")
+
+
+def written_calls(path: Path = WRITTEN) -> list[LabelledCall]:
+    """The calls that were written as a whole; those with one beginning are one group."""
+    table = tomllib.loads(path.read_text(encoding="utf-8"))
+    return [_written(call) for call in table["call"]]
+
+
+def _written(call: Mapping[str, str]) -> LabelledCall:
+    lines = (line.partition(": ") for line in call["turns"].splitlines())
+    turns = [Utterance(_SPEAKERS[letter], text) for letter, _, text in lines]
+    labels: dict[Task, str | None] = {"sentiment": call["sentiment"], "outcome": call["outcome"]}
+    return _labelled(
+        f"written {call['name']}", turns, labels, f"written {call['group']}", "written"
+    )
+
+
+def _labelled(
+    name: str, turns: list[Utterance], labels: dict[Task, str | None], group: str, kind: Kind
+) -> LabelledCall:
+    shares = {task: one_hot(task, label) for task, label in labels.items()}
+    return LabelledCall(name, turns, shares, labels, group, kind)
 
 
 def _ending(parts: str) -> list[Utterance]:

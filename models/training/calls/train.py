@@ -31,17 +31,22 @@ from models.calls.head import (
 from models.calls.sides import sided
 from models.evaluation.calls import figures
 from models.evaluation.metrics import scores
-from models.training.calls.data import Calls, LabelledCall
+from models.training.calls.data import Calls, Kind, LabelledCall
 from models.training.calls.fit import Rated, choose, fit, held_out, temperature
-from models.training.calls.scenarios import scenario_calls
+from models.training.calls.scenarios import scenario_calls, written_calls
 from models.training.errors import TrainingError
 
 Print = Callable[[str], None]
 TurnAnalyses = tuple[list[Analysis], list[Analysis]]  # of the customer, of the agent
 
-REPEATS = 3  # of the cross-validation that the figures are from; the choice itself is made with one
+REPEATS = 3  # of the cross-validation that the figures are from; others make the choice
 FEWEST = 10  # calls a task
-PARTS = ("cross-validation", "told alike", "test")
+KINDS: Mapping[str, Kind] = {
+    "cross-validation": "call",
+    "told alike": "told",
+    "written whole": "written",
+}
+PARTS = (*KINDS, "test")
 _TEMPLATE = Path(__file__).with_name("calls.md")
 
 
@@ -50,7 +55,7 @@ def train_calls(
 ) -> dict[str, Any]:
     """Learn from `calls` and the scenarios, write `calls.json` and its card into `model`.
 
-    Returns the head's story. The scenarios keep the mood of a call out of its outcome.
+    Returns the head's story. Our own calls keep its mood out of its outcome.
     log: a file that gets the loss of every step, for `earshot report`. Deterministic: the same
     model and calls give the same file. Raises TrainingError for too few calls.
     """
@@ -59,8 +64,8 @@ def train_calls(
     cues = read_cues()
     for task in LABELS:
         _enough(calls.learn, task)
-    written = scenario_calls()
-    calls = replace(calls, learn=[*calls.learn, *written])
+    tellings, contrasts = scenario_calls(), written_calls()
+    calls = replace(calls, learn=[*calls.learn, *tellings, *contrasts])
     by_name = {call.name: call for call in calls.learn + calls.test}
     turns = sum(len(call.turns) for call in by_name.values())
     say(f"reading {turns:,} turns of {len(by_name):,} calls")
@@ -73,12 +78,12 @@ def train_calls(
         decider, story[name] = _learn(calls, inputs, task, _logged(log, name))
         deciders[side, task] = decider
         say(f"{name}: {_short(story[name])}")
-    tellings = [len({call.group for call in written}), len(written)]
+    numbers = [len({call.group for call in tellings}), len(tellings), len(contrasts)]
     head = Head(
         analyzer.version,
         cues.digest,
         deciders,
-        {"data": calls.hashes, "written": tellings, "heads": story},
+        {"data": calls.hashes, "written": numbers, "heads": story},
     )
     (model / HEAD).write_text(head.as_json(), encoding="utf-8")
     (model / CARD).write_text(card(head), encoding="utf-8")
@@ -103,17 +108,18 @@ def _learn(
     rated = _rated(learn, inputs, task)
     choice = choose(rated)
     seeds = range(1, REPEATS + 1)
-    odds = [held_out(rated, choice.strength, seed) for seed in seeds]
+    odds = [held_out(rated, choice.strength, choice.home, seed) for seed in seeds]
     is_call = rated.groups < 0
     warmth = temperature(
         np.tile(rated.shares[is_call], (REPEATS, 1)),
         np.concatenate([repeat[is_call] for repeat in odds]),
     )
-    decider = replace(fit(rated, choice.strength, log), temperature=warmth)
+    decider = replace(fit(rated, choice.strength, choice.home, log), temperature=warmth)
     story: dict[str, Any] = {
         "calls": int(is_call.sum()),
         "calls of our own writing": int((rated.groups >= 0).sum()),
         "strength": choice.strength,
+        "home": choice.home,
         "losses": choice.losses,
         "temperature": warmth,
     }
@@ -127,12 +133,10 @@ def _learn(
 def _held_out_figures(
     task: Task, learn: Sequence[LabelledCall], odds: Sequence[Any], warmth: float
 ) -> dict[str, Any]:
-    """The figures of the calls, and those of the scenarios."""
+    """The figures of the calls, and those of our own writing."""
     figures_by_part: dict[str, Any] = {}
-    for part, in_group in (("cross-validation", False), ("told alike", True)):
-        agreed = [
-            call.agreed[task] if (call.group is not None) == in_group else None for call in learn
-        ]
+    for part, kind in KINDS.items():
+        agreed = [call.agreed[task] if call.kind == kind else None for call in learn]
         if any(agreed):
             figures_by_part[part] = _measured(task, agreed, odds, warmth)
     return figures_by_part
@@ -144,6 +148,7 @@ def _rated(calls: Sequence[LabelledCall], inputs: Mapping[str, Floats], task: Ta
         np.stack([inputs[call.name] for call in calls]),
         np.stack([call.shares[task] for call in calls]),
         np.array([-1 if call.group is None else groups.index(call.group) for call in calls]),
+        np.array([call.count(task) for call in calls], np.float32),
     )
 
 
@@ -176,9 +181,13 @@ def card(head: Head) -> str:
         for part in PARTS:
             if part in story:
                 rows.append(_card_row(name, part, story[part]))
-    scenarios, tellings = head.story["written"]
+    scenarios, tellings, contrasts = head.story["written"]
     return _TEMPLATE.read_text(encoding="utf-8").format(
-        encoder=head.encoder, scenarios=scenarios, tellings=tellings, figures="\n".join(rows)
+        encoder=head.encoder,
+        scenarios=scenarios,
+        tellings=tellings,
+        written=contrasts,
+        figures="\n".join(rows),
     )
 
 
