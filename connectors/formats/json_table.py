@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
-from connectors.formats.call_json import is_document
+from connectors.formats.call_json import is_document, whole_document
 from connectors.formats.call_people import ROLE, with_speakers
 from connectors.formats.calls import SPEAKER
 from connectors.formats.columns import DATE, ID, TEXT, TITLE
@@ -254,7 +255,7 @@ def _of_lines(
     for line in file.lines(start):
         if beginning and (line.number > _LOOKED_AT or line.end > _BEGINNING):
             return
-        entry = _json(line.text)
+        entry = _json(line.text.rstrip().removesuffix(","))  # of a list without its brackets
         if isinstance(entry, dict):
             yield entry, Position(line.number, line.end)
         elif line.text.strip():
@@ -275,7 +276,9 @@ def _dicts(
 def _document(file: TextFile) -> Any:
     if file.is_longer_than(_LARGEST):
         return None
-    return _json("".join(line.text for line in file.lines()))
+    with suppress(ValueError):
+        return whole_document("".join(line.text for line in file.lines()))
+    return None
 
 
 def _json(text: str) -> Any:
