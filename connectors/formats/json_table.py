@@ -26,6 +26,7 @@ _LOOKED_AT = 200  # objects that tell the columns
 _BEGINNING = 1 << 20  # bytes of lines that are looked at for them
 _FEWEST = 2  # objects within an object that are entries
 _DEEPEST = 3
+_SIDES = {"agent", "customer"}
 _RATINGS = ("rating", "stars", "score", "review_stars")
 
 _PLACES_IN_CALL = (
@@ -66,11 +67,11 @@ def json_table(file: TextFile) -> JsonTable | None:
     if document is None:
         lines = _of_lines(file, START, lambda bad: None, beginning=True)
         return _table_of([message for message, _ in islice(lines, _LOOKED_AT)], None)
-    spoken = with_speakers(document)
+    labelled = with_speakers(document)
     tables = (
         _table_of([entry for entry in entries[:_LOOKED_AT] if isinstance(entry, dict)], place)
         for place, entries in _places(document)
-        if not _is_talk(_entries(spoken, place)[:_LOOKED_AT])
+        if not _is_talk(_entries(labelled, place)[:_LOOKED_AT])
     )
     return next((table for table in tables if table), None)
 
@@ -230,6 +231,10 @@ def _is_dict(value: Any) -> bool:
     return isinstance(value, dict)
 
 
+def _are_begins(cells: Sequence[str]) -> bool:
+    return None not in map(begin_of, cells)
+
+
 def _take_turns(keys: Sequence[str], rows: Rows) -> bool:
     """Does the same come to speak again and again, as in a call; or, however short it is, has each
     a place in the call?
@@ -238,9 +243,9 @@ def _take_turns(keys: Sequence[str], rows: Rows) -> bool:
         return False
     columns = [keys.index(key) for key in SIDES if key in keys]
     place = first_of(keys, _PLACES_IN_CALL)
-    if columns and place is not None and all(begin_of(row[place]) is not None for row in rows):
+    if columns and place is not None and _are_begins([row[place] for row in rows]):
         return True
-    if ROLE in keys and {speaker(row[keys.index(ROLE)]) for row in rows} == {"agent", "customer"}:
+    if ROLE in keys and set(map(speaker, (row[keys.index(ROLE)] for row in rows))) == _SIDES:
         return True
     kinds = (len({row[column].casefold() for row in rows} - {""}) for column in columns)
     return any(count > 1 and 2 * count <= len(rows) for count in kinds)
