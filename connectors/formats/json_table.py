@@ -231,8 +231,13 @@ def _is_dict(value: Any) -> bool:
     return isinstance(value, dict)
 
 
-def _are_begins(cells: Sequence[str]) -> bool:
-    return None not in map(begin_of, cells)
+def _are_timed(keys: Sequence[str], rows: Rows) -> bool:
+    place = first_of(keys, _PLACES_IN_CALL)
+    return place is not None and None not in [begin_of(row[place]) for row in rows]
+
+
+def _name_both_sides(keys: Sequence[str], rows: Rows) -> bool:
+    return ROLE in keys and {speaker(row[keys.index(ROLE)]) for row in rows} == _SIDES
 
 
 def _take_turns(keys: Sequence[str], rows: Rows) -> bool:
@@ -242,10 +247,7 @@ def _take_turns(keys: Sequence[str], rows: Rows) -> bool:
     if first_of(keys, (*TITLE.known, *_RATINGS)) is not None:
         return False
     columns = [keys.index(key) for key in SIDES if key in keys]
-    place = first_of(keys, _PLACES_IN_CALL)
-    if columns and place is not None and _are_begins([row[place] for row in rows]):
-        return True
-    if ROLE in keys and set(map(speaker, (row[keys.index(ROLE)] for row in rows))) == _SIDES:
+    if columns and (_are_timed(keys, rows) or _name_both_sides(keys, rows)):
         return True
     kinds = (len({row[column].casefold() for row in rows} - {""}) for column in columns)
     return any(count > 1 and 2 * count <= len(rows) for count in kinds)

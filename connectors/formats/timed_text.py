@@ -67,16 +67,23 @@ def _take_marks(root: ElementTree.Element) -> None:
     such as where it ends are no words.
     """
     for element in list(root.iter()):
-        children = list(element)
-        marks = [child for child in children if _tag(child.tag) in _MARKS]
-        if not marks or len(marks) == len(children) or not all(map(_is_leaf, children)):
-            continue
-        if _SPEAKER_TAGS.isdisjoint(_tag(mark.tag) for mark in marks):
-            continue
-        numbers = [child for child in children if _NUMBER.fullmatch(child.text or "")]
-        for child in dict.fromkeys([*marks, *numbers]):
-            element.set(_tag(child.tag), (child.text or "").strip())
-            element.remove(child)
+        marks = _inner_marks(element)
+        for child in [child for child in element if child in marks or _is_number(child)]:
+            if marks:
+                element.set(_tag(child.tag), (child.text or "").strip())
+                element.remove(child)
+
+
+def _inner_marks(element: ElementTree.Element) -> list[ElementTree.Element]:
+    """The elements that mark the words beside them, of whom one names a speaker; [] elsewhere."""
+    marks = [child for child in element if _tag(child.tag) in _MARKS]
+    names_speaker = not _SPEAKER_TAGS.isdisjoint(_tag(mark.tag) for mark in marks)
+    is_turn = names_speaker and len(marks) < len(element) and all(map(_is_leaf, element))
+    return marks if is_turn else []
+
+
+def _is_number(element: ElementTree.Element) -> bool:
+    return _NUMBER.fullmatch(element.text or "") is not None
 
 
 def _is_leaf(element: ElementTree.Element) -> bool:
