@@ -126,7 +126,7 @@ def of_document(file: TextFile, start: Position, on_bad_row: OnBadRow) -> Iterat
             raise ValueError(
                 f"is larger than {16 * MAX_FILE:,} bytes; write a call a line (JSON Lines)"
             )
-        document = _document("".join(line.text for line in file.lines()))
+        document = whole_document("".join(line.text for line in file.lines()))
     except ValueError as error:
         on_bad_row(BadRow(1, reason(error)))
         return
@@ -181,17 +181,29 @@ def _short_document(path: Path) -> Any:
     try:
         too_long = file.is_longer_than(MAX_FILE)
         text = "" if too_long else "".join(line.text for line in file.lines())
-        return with_speakers(_document(text)) if text else None
+        return with_speakers(whole_document(text)) if text else None
     except ValueError:
         return None
 
 
-def _document(text: str) -> Any:
-    """The JSON of a text; of an object a line, their list."""
+def whole_document(text: str) -> Any:
+    """The JSON of a text; of several one after another, a line each or as streams are stored, their
+    list. Raises ValueError.
+    """
+    decoder, documents = json.JSONDecoder(), list[Any]()
+    at = len(text) - len(text.lstrip())
     try:
-        return _json(text)
-    except ValueError:
-        return [_json(line) for line in text.splitlines() if line.strip()]
+        while at < len(text):
+            document, end = decoder.raw_decode(text, at)
+            documents.append(document)
+            at = end
+            while at < len(text) and text[at] in " \t\r\n":
+                at += 1
+    except (json.JSONDecodeError, RecursionError):
+        raise ValueError("is no JSON") from None
+    if not documents:
+        raise ValueError("is no JSON")
+    return documents[0] if len(documents) == 1 else documents
 
 
 def _json(text: str) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 from connectors.formats.labels import Speaker, is_role, speaker
 from connectors.formats.turn_lists import DEEPEST, TEXTS, by_column, first, first_of, text_of
+from connectors.tabular.rows import column_name
 
 ROLE = "participant_role"  # the first name under which a turn says who speaks
 _PEOPLE = ("participants", "speakers", "users", "parties", "members", "attendees")
@@ -80,19 +81,22 @@ def _is_plain(value: Any) -> bool:
 def _people(value: Mapping[str, Any]) -> dict[str, str]:
     """The labels of those whom lists such as `participants` tell of, by each of their ids."""
     people: dict[str, str] = {}
-    values = (
-        by_column(dict(value)) if any(isinstance(v, list | dict) for v in value.values()) else {}
-    )
-    for key in _PEOPLE:
-        entries = values.get(key)
-        if isinstance(entries, dict) and all(isinstance(name, str) for name in entries.values()):
-            people |= {str(id): name for id, name in entries.items()}
-        for entry in entries if isinstance(entries, list) else ():
-            person = by_column(entry) if isinstance(entry, dict) else {}
-            label = name_within(person)
-            ids = (str(person[name]) for name in _IDS if _is_plain(person.get(name)))
-            people |= {id: label for id in ids if label and label != id}
+    for key, entries in value.items():
+        if not isinstance(entries, list | dict) or column_name(key) not in _PEOPLE:
+            continue
+        if isinstance(entries, dict):
+            people |= {str(id): name for id, name in entries.items() if isinstance(name, str)}
+            continue
+        for entry in entries:
+            people |= _ids_of(by_column(entry)) if isinstance(entry, dict) else {}
     return people
+
+
+def _ids_of(person: Mapping[str, Any]) -> dict[str, str]:
+    """The label of a person by each id."""
+    label = name_within(person)
+    ids = (str(person[name]) for name in _IDS if _is_plain(person.get(name)))
+    return {id: label for id in ids if label and label != id}
 
 
 def _label(turn: Mapping[str, Any], people: Mapping[str, str], *, is_listed: bool) -> str:

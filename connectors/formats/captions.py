@@ -133,8 +133,8 @@ def _styled(lines: Sequence[str]) -> Iterator[Cue]:
             cue = dict(zip(names, cells, strict=False))
             text = cue.get("text", "").replace(r"\N", "\n").replace(r"\n", "\n").splitlines()
             style = cue.get("style", "")
-            named = cue.get("name") or cue.get("actor") or (style if is_role(style) else None)
-            yield Cue(seconds(cue.get("start", "")), text, named)
+            name = cue.get("name") or cue.get("actor") or (style if is_role(style) else None)
+            yield Cue(seconds(cue.get("start", "")), text, name)
 
 
 def _cue_speaker(lines: Sequence[str], time: int) -> str | None:

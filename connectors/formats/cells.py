@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 
 from connectors.events import unescaped
+from connectors.formats.date_words import plain_clock
 from connectors.formats.times import doubt, written_time
 from connectors.formats.turn_columns import word_count
 
@@ -69,7 +70,7 @@ def is_seconds(cell: str) -> bool:
 
 
 def is_time_of_day(cell: str) -> bool:
-    return _TIME_OF_DAY.fullmatch(cell) is not None
+    return _TIME_OF_DAY.fullmatch(plain_clock(cell[:_LONGEST_DATE])) is not None
 
 
 def is_value(cell: str) -> bool:

@@ -38,19 +38,20 @@ _ZONE_NAME = re.compile(r"\[?([A-Z][A-Za-z_]{2,20}(?:/[A-Z][A-Za-z_+-]{2,30}){1,
 _DOTTED_CLOCK = re.compile(
     r"(?<![\d.])([01]?\d|2[0-4])\.([0-5]\d)(?:\.([0-5]\d))?(?:\.\d+)?(?![\d.])"
 )
-_BEFORE = {  # a clock, and behind it
+_PREFIXES = {  # a clock, and behind it
     **dict.fromkeys(("오전", "午前", "上午", "de."), "AM"),
     **dict.fromkeys(("오후", "午後", "下午", "du."), "PM"),
 }
-_BEHIND = {
+_SUFFIXES = {
     **dict.fromkeys(("πμ", "π.μ.", "ص", "SA", "ÖÖ", "vm", "vm.", "fm", "पूर्वाह्न", "da manhã"), "AM"),
     **dict.fromkeys(("μμ", "μ.μ.", "م", "CH", "ÖS", "nm", "nm.", "em", "अपराह्न", "da tarde"), "PM"),
     **{"de la mañana": "AM", "de la tarde": "PM", "del pomeriggio": "PM", "PTG": "PM"},
 }
+_LONGEST_FIRST = sorted(_SUFFIXES, key=len, reverse=True)
 _HALF_CLOCK = re.compile(
-    rf"(?:(?P<before>{'|'.join(map(re.escape, _BEFORE))}) ?)?"
+    rf"(?:(?P<before>{'|'.join(map(re.escape, _PREFIXES))}) ?)?"
     r"(?<!\d)(?P<clock>(?:0?\d|1[0-2])(?::\d\d){1,2}(?:\.\d+)?)"
-    rf"(?: ?(?P<behind>{'|'.join(map(re.escape, sorted(_BEHIND, key=len, reverse=True)))})(?!\w))?"
+    rf"(?: ?(?P<behind>{'|'.join(re.escape(word) for word in _LONGEST_FIRST)})(?!\w))?"
 )
 _EAST_ASIAN_CLOCK = re.compile(
     r"(\d{1,2})\s?[時时点點시]\s?(?:(\d{1,2})\s?[分분])?\s?(?:(\d{1,2})\s?[秒초])?"
@@ -85,7 +86,7 @@ def plain_clock(text: str) -> str:
 
 
 def _with_half(match: re.Match[str]) -> str:
-    half = _BEFORE.get(match["before"] or "") or _BEHIND.get(match["behind"] or "")
+    half = _PREFIXES.get(match["before"] or "") or _SUFFIXES.get(match["behind"] or "")
     return f"{match['clock']} {half}" if half else match[0]
 
 

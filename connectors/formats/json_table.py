@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
-from connectors.formats.call_json import is_document
+from connectors.formats.call_json import is_document, whole_document
 from connectors.formats.call_people import ROLE, with_speakers
 from connectors.formats.calls import SPEAKER
 from connectors.formats.columns import DATE, ID, TEXT, TITLE
@@ -25,6 +26,7 @@ _LOOKED_AT = 200  # objects that tell the columns
 _BEGINNING = 1 << 20  # bytes of lines that are looked at for them
 _FEWEST = 2  # objects within an object that are entries
 _DEEPEST = 3
+_SIDES = {"agent", "customer"}
 _RATINGS = ("rating", "stars", "score", "review_stars")
 
 _PLACES_IN_CALL = (
@@ -65,11 +67,11 @@ def json_table(file: TextFile) -> JsonTable | None:
     if document is None:
         lines = _of_lines(file, START, lambda bad: None, beginning=True)
         return _table_of([message for message, _ in islice(lines, _LOOKED_AT)], None)
-    spoken = with_speakers(document)
+    labelled = with_speakers(document)
     tables = (
         _table_of([entry for entry in entries[:_LOOKED_AT] if isinstance(entry, dict)], place)
         for place, entries in _places(document)
-        if not _is_talk(_entries(spoken, place)[:_LOOKED_AT])
+        if not _is_talk(_entries(labelled, place)[:_LOOKED_AT])
     )
     return next((table for table in tables if table), None)
 
@@ -229,6 +231,15 @@ def _is_dict(value: Any) -> bool:
     return isinstance(value, dict)
 
 
+def _are_timed(keys: Sequence[str], rows: Rows) -> bool:
+    place = first_of(keys, _PLACES_IN_CALL)
+    return place is not None and None not in [begin_of(row[place]) for row in rows]
+
+
+def _name_both_sides(keys: Sequence[str], rows: Rows) -> bool:
+    return ROLE in keys and {speaker(row[keys.index(ROLE)]) for row in rows} == _SIDES
+
+
 def _take_turns(keys: Sequence[str], rows: Rows) -> bool:
     """Does the same come to speak again and again, as in a call; or, however short it is, has each
     a place in the call?
@@ -236,10 +247,7 @@ def _take_turns(keys: Sequence[str], rows: Rows) -> bool:
     if first_of(keys, (*TITLE.known, *_RATINGS)) is not None:
         return False
     columns = [keys.index(key) for key in SIDES if key in keys]
-    place = first_of(keys, _PLACES_IN_CALL)
-    if columns and place is not None and all(begin_of(row[place]) is not None for row in rows):
-        return True
-    if ROLE in keys and {speaker(row[keys.index(ROLE)]) for row in rows} == {"agent", "customer"}:
+    if columns and (_are_timed(keys, rows) or _name_both_sides(keys, rows)):
         return True
     kinds = (len({row[column].casefold() for row in rows} - {""}) for column in columns)
     return any(count > 1 and 2 * count <= len(rows) for count in kinds)
@@ -254,7 +262,7 @@ def _of_lines(
     for line in file.lines(start):
         if beginning and (line.number > _LOOKED_AT or line.end > _BEGINNING):
             return
-        entry = _json(line.text)
+        entry = _json(line.text.rstrip().removesuffix(","))  # of a list without its brackets
         if isinstance(entry, dict):
             yield entry, Position(line.number, line.end)
         elif line.text.strip():
@@ -275,7 +283,9 @@ def _dicts(
 def _document(file: TextFile) -> Any:
     if file.is_longer_than(_LARGEST):
         return None
-    return _json("".join(line.text for line in file.lines()))
+    with suppress(ValueError):
+        return whole_document("".join(line.text for line in file.lines()))
+    return None
 
 
 def _json(text: str) -> Any:

@@ -203,7 +203,10 @@ def _authors(names: list[str], columns: Rows) -> list[int]:
     their cells, names of people before the text, addresses and handles. Who a message is from is
     named before somebody's user, where it also says to whom.
     """
-    places = _filled(AUTHOR, names, columns)
+    places = sorted(
+        _filled(AUTHOR, names, columns),
+        key=lambda place: "mail" in names[place] and not any(map(is_handle, columns[place])),
+    )
     if {"from", "to"} <= set(names):
         places.insert(0, names.index("from"))
     places = places or _two_parts(names)

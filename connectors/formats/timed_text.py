@@ -23,6 +23,7 @@ _NUMBER = re.compile(r"\s*[\d.:,%]+\s*")
 _PARTS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3}
 _BEGINS = ("begin", "start", "starttime", "t")
 _SPEAKERS = ("agent", "speaker", "role", "participant", "who", "speakername", "participantrole")
+_SPEAKER_TAGS = frozenset(_SPEAKERS)
 _MARKS = frozenset((*_BEGINS, *_SPEAKERS))
 _XML_ID = "{http://www.w3.org/XML/1998/namespace}id"
 
@@ -66,14 +67,27 @@ def _take_marks(root: ElementTree.Element) -> None:
     such as where it ends are no words.
     """
     for element in list(root.iter()):
-        are_leaves = all(len(child) == 0 and not _is_marked(child) for child in element)
-        marks = [child for child in element if _tag(child.tag) in _MARKS]
-        has_speaker = any(_tag(mark.tag) in _SPEAKERS for mark in marks)
-        if are_leaves and has_speaker and len(marks) < len(element):
-            numbers = [child for child in element if _NUMBER.fullmatch(child.text or "")]
-            for child in dict.fromkeys([*marks, *numbers]):
+        marks = _inner_marks(element)
+        for child in [child for child in element if child in marks or _is_number(child)]:
+            if marks:
                 element.set(_tag(child.tag), (child.text or "").strip())
                 element.remove(child)
+
+
+def _inner_marks(element: ElementTree.Element) -> list[ElementTree.Element]:
+    """The elements that mark the words beside them, of whom one names a speaker; [] elsewhere."""
+    marks = [child for child in element if _tag(child.tag) in _MARKS]
+    names_speaker = not _SPEAKER_TAGS.isdisjoint(_tag(mark.tag) for mark in marks)
+    is_turn = names_speaker and len(marks) < len(element) and all(map(_is_leaf, element))
+    return marks if is_turn else []
+
+
+def _is_number(element: ElementTree.Element) -> bool:
+    return _NUMBER.fullmatch(element.text or "") is not None
+
+
+def _is_leaf(element: ElementTree.Element) -> bool:
+    return len(element) == 0 and not _is_marked(element)
 
 
 def _innermost(root: ElementTree.Element) -> list[ElementTree.Element]:

@@ -81,10 +81,8 @@ def _signature(lines: Sequence[str], rest: Sequence[int], author: str) -> set[in
 def _signature_begin(lines: Sequence[str], rest: Sequence[int], at: int, author: str) -> int | None:
     """Where the signature begins that this line may announce: after the name, which stays."""
     line = lines[rest[at]].strip()
-    if lines[rest[at]] == SIGNATURE:
-        return at
     if _DELIMITER.fullmatch(line):
-        return at if any(_identifies(lines[number], author) for number in rest[at:]) else None
+        return at if _is_signed(lines, rest[at:], author) else None
     if author and line.lower().startswith(author):
         return at if line[len(author) :].strip(" ,.") else at + 1
     if author and line.lower().strip(" ,.") == author.partition(" ")[0]:
@@ -93,6 +91,12 @@ def _signature_begin(lines: Sequence[str], rest: Sequence[int], at: int, author:
     if signs_off and at + 1 < len(rest):
         return at + 2 if len(lines[rest[at + 1]].split()) <= 5 else None
     return None
+
+
+def _is_signed(lines: Sequence[str], numbers: Sequence[int], author: str) -> bool:
+    """numbers: of the lines from a rule on."""
+    is_certain = lines[numbers[0]] == SIGNATURE
+    return is_certain or any(_identifies(lines[number], author) for number in numbers)
 
 
 def _identifies(line: str, author: str) -> bool:

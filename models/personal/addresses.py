@@ -26,11 +26,13 @@ _STATE = r"[A-Z]{2}"
 
 # "forty two Elm Road": as it is said, and as a machine writes down what was said
 _UNITS = "one|two|three|four|five|six|seven|eight|nine"
-_SPOKEN = (
+_NUMBER_WORD = (
     rf"(?i:{_UNITS}|ten|eleven|twelve|(?:thir|four|fif|six|seven|eigh|nine)teen"
     rf"|(?:twen|thir|for|fif|six|seven|eigh|nine)ty(?:[ -](?:{_UNITS}))?)"
 )
-_SPOKEN_NUMBER = rf"(?<![\w-]){_SPOKEN}(?:(?: (?i:hundred|and|oh)){{1,2}}| {_SPOKEN}){{0,3}}"
+_SPOKEN_NUMBER = (
+    rf"(?<![\w-]){_NUMBER_WORD}(?:(?: (?i:hundred|and|oh)){{1,2}}| {_NUMBER_WORD}){{0,3}}"
+)
 SIGN = re.compile(r"\d| (?:street|avenue|road|lane|drive|close|court|way|crescent|terrace)(?!\w)")
 
 _NOT_WITHIN = r"(?<![\w,$£€#:/\-])(?<!\d\.)"

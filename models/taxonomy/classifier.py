@@ -223,8 +223,8 @@ class TaxonomyClassifier:
             return Topic(OTHER, 1 - left + other)
         probability, other = probability / left, other / left
         name = self._taxonomy.topics[row].name
-        least = self._trained.topic_minimums.get(name, self._trained.topic_minimum)
-        if probability < max(least, other):
+        minimum = self._trained.topic_minimums.get(name, self._trained.topic_minimum)
+        if probability < max(minimum, other):
             return Topic(OTHER, max(other, 1 - probability))
         return Topic(name, probability)
 

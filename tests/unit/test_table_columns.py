@@ -37,6 +37,8 @@ def table(*rows, delimiter=","):
         (("Heure", "Date"), ("14:05:00", "2026-03-12"), ("09:00:00", "2026-03-25")),
         (("date received", "clock"), ("12/03/2026", "14.05"), ("25/03/2026", "09.00")),
         (("day", "at"), ("2026-03-12", "14:05"), ("2026-03-25", "09:00")),
+        (("날짜", "시간"), ("2026-03-12", "오후 2:05"), ("2026-03-25", "오전 9:00")),
+        (("fecha", "hora"), ("12/03/2026", "2:05 p. m."), ("25/03/2026", "9:00 a. m.")),
     ],
 )
 def test_a_time_of_day_beside_the_date_is_a_part_of_it(tmp_path, names, first, second):
@@ -252,3 +254,28 @@ def test_a_listing_of_a_forum_is_a_table_of_its_posts(tmp_path):
         (TEXTS[0], FIRST),
         (TEXTS[1], SECOND),
     ]
+
+
+OBJECTS = [{"id": str(at), "date": "2026-03-12T14:05:00Z", "text": t} for at, t in enumerate(TEXTS)]
+
+
+@pytest.mark.parametrize("between", ["", " ", "\n\n", ",\n"])
+@pytest.mark.parametrize("indent", [None, 1])
+def test_objects_one_after_another_are_messages_as_streams_store_them(tmp_path, between, indent):
+    if indent and "," in between:
+        between = "\n"  # a list without its brackets has a line an object
+    content = between.join(json.dumps(entry, indent=indent) for entry in OBJECTS)
+
+    events, bad = read(tmp_path, content, "a.json")
+
+    assert ([event.text for event in events], bad) == (TEXTS, [])
+
+
+def test_an_address_that_is_none_is_no_author(tmp_path):
+    rows = [
+        ("anonymous", name, text) for name, text in zip(("Olga B", "Uwe C"), TEXTS, strict=True)
+    ]
+
+    events, _ = read(tmp_path, table(("Email", "Name", "Comment"), *rows))
+
+    assert [event.author for event in events] == ["Olga B", "Uwe C"]
