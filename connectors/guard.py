@@ -63,9 +63,9 @@ def connected(host: str, port: int, seconds: float | None) -> socket.socket:
     """A connection to a public address of the host, for a library that knows no `connector`. What
     the name server says now counts, whatever it said before. Raises PrivateAddress and OSError.
     """
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     last: OSError = OSError(errno.EADDRNOTAVAIL, f"{host} has no address")
-    for info in found:
+    for info in addresses:
         connection = _public_socket(info)
         try:
             connection.settimeout(seconds)
