@@ -443,3 +443,22 @@ async def test_an_act_of_all_brands_is_refused_to_who_is_bound_by_now():
     assert done == ["None"]
     assert told[:-1] == ["", ""]
     assert "of all brands" in told[-1]
+
+
+async def test_the_connection_of_a_page_is_closed_with_its_session(store, postgres_url):
+    engine = open_engine(postgres_url)
+    await quick_people(engine).add("vic", "violet ladder seventeen", "viewer")
+    sessions = Sessions(engine)
+    token = await sessions.log_in("vic", "violet ladder seventeen", "test")
+    async with web(store, url=postgres_url) as address, aiohttp.ClientSession() as session:
+        socket = await OpenConsole(address, "none", 0).open(session, {"earshot_session": token})
+        await sessions.log_out(token)
+        frames = []
+        async with asyncio.timeout(60):
+            async for message in socket:
+                frames.append(message.data)
+                if message.data == "2":
+                    await socket.send_str("3")
+        assert any("reload" in frame for frame in frames), "the browser goes to the login"
+        assert socket.closed
+    await engine.dispose()

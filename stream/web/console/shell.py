@@ -126,8 +126,9 @@ def _end_with_session(services: DeskServices, caller: Caller, client: Client) ->
 async def _close(client: Client) -> None:
     goodbye = {"code": "window.location.reload()"}
     await client.outbox._emit((client.id, "run_javascript", goodbye))
-    for socket, _ in list(core.sio.manager.get_participants("/", client.id)):
+    for socket, connection in list(core.sio.manager.get_participants("/", client.id)):
         await core.sio.disconnect(socket)
+        await core.sio.eio.disconnect(connection)  # it would stay open, and greet again
     if not client.is_deleted:
         client.delete()
 
