@@ -116,7 +116,7 @@ def open_file(
     except FileNotFoundError:
         raise FormatError(f"{path}: there is no such file") from None
     except (OSError, EOFError, zlib.error) as error:
-        problem = error.strerror if isinstance(error, OSError) else None
+        problem = getattr(error, "strerror", None)  # of the system's alone
         raise FormatError(f"{path}: cannot be read: {problem or error}") from None
     if text is not None:
         head, format = head.with_text(text), "complaints"

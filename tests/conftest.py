@@ -65,6 +65,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     config.stash[schedule.LONG] = frozenset(map(_file_of, long))
 
 
+_PRIORITY = os.getpriority(os.PRIO_PROCESS, 0)
+
+
+def pytest_runtest_teardown() -> None:
+    """What a test gives up of its process's priority nobody gets back: every later test, and what
+    they start, would stand behind the other processes of the run, for minutes and past time-outs.
+    """
+    assert os.getpriority(os.PRIO_PROCESS, 0) == _PRIORITY, "the test changed the priority"
+
+
 def pytest_collection_finish() -> None:
     """What is imported now stays: the collector of garbage does not look through it each time."""
     gc.collect()

@@ -166,6 +166,8 @@ def _are_outdone(names: Sequence[str], words: Sequence[int], places: Sequence[in
 def _of_sentences(names: Sequence[str], columns: Rows) -> int | None:
     """The wordiest of the columns with sentences; what was answered only where nothing else is."""
     words = [word_count(cells) for cells in columns]
+    if not words:  # objects without a member, or of members alone that are no cells
+        return None
     own = [_is_written(name) for name in names]
     best = max(range(len(names)), key=lambda place: (own[place] and words[place] > 0, words[place]))
     return best if words[best] and len(columns[best]) > 1 else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,8 +21,6 @@ from stream.settings import Settings
 from stream.shadow.rejudge import Rejudge
 from stream.shadow.store import Shadows
 from stream.shadow.watch import Look, Watch
-
-COURTESY = 10  # of the process, so that a worker on the same machine goes first
 
 
 def released(settings: Settings, name: str) -> Artifact:
@@ -62,7 +59,6 @@ async def run_shadow(
 
     Raises UserError where another process runs this shadow.
     """
-    os.nice(COURTESY)
     own = settings.model_copy(update={"model": artifact.folder, "threads": 1})
     async with parts(settings, "shadow", broker=False) as running:
         await ensure_migrated(running)

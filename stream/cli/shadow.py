@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -32,6 +33,7 @@ LONGEST_LIST = 10  # changes of a field
 FEW_CLASSES = 8  # of a field whose classes are all shown
 RUNS = timedelta(minutes=2)  # since its last look; a long batch takes less
 QUOTE = 90  # characters of an example
+COURTESY = 10  # of the process, so that a worker on the same machine goes first
 
 
 def add_to(model: typer.Typer) -> None:
@@ -73,6 +75,7 @@ def shadow(
             file=sys.stderr,
         )
 
+    os.nice(COURTESY)
     asyncio.run(until_signal(run_shadow(settings, artifact, share, on_start, tally.add)))
     tally.print_line()
 

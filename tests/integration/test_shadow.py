@@ -21,6 +21,7 @@ from models.calls.analyzer import call_reader
 from stream.bootstrap.shadow import released, run_shadow
 from stream.brands import Brand, Brands
 from stream.cli.main import app
+from stream.cli.shadow import COURTESY, shadow
 from stream.errors import UserError
 from stream.settings import Settings
 from stream.shadow import store as shadow_store
@@ -240,6 +241,22 @@ async def test_a_command_runs_it_and_another_one_stops_it(simple, shadows, postg
     assert one.messages == 1
     assert one.stopped_at is not None
     assert await shadows.stop(None) == []
+
+
+def test_its_process_lets_every_other_one_go_before_and_nobody_else_s_does(tmp_path, monkeypatch):
+    """Whoever runs one within a process of their own, as the tests above do, keeps their place."""
+    steps = []
+
+    async def judges(*_):
+        steps.append("judges")
+
+    monkeypatch.setattr("stream.bootstrap.shadow.run_shadow", judges)
+    monkeypatch.setattr("os.nice", steps.append)
+    monkeypatch.setenv("EARSHOT_HOME", str(tmp_path))
+
+    shadow(str(released_copy(tmp_path / "copy", "copy-1")))
+
+    assert steps == [COURTESY, "judges"]
 
 
 async def test_whoever_starts_it_twice_is_told(shadows, postgres_url, tmp_path):

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from replayed import AIRLINE_HEADER, Replayed, airline_row, written
 
-from connectors.base import SourceError
+from connectors.base import FormatError, SourceError
 from connectors.events import Event, decode, encode
 from connectors.files import open_file
 from connectors.tabular.rows import csv_rows
@@ -147,6 +147,23 @@ def test_a_row_with_a_stray_quote_is_told_in_signs_that_can_be_seen(tmp_path, de
         f"cannot be read as CSV: {name} expected after '\"'"
     ]
     assert len(replayed.events) == 1
+
+
+@pytest.mark.parametrize("name", ["own.json", "own.jsonl", "own.txt"])
+@pytest.mark.parametrize(
+    "content",
+    ["[{}]", "[{}, {}]", "{}\n{}\n", '{"data": [{}]}', '[{"a": {}}]', '{"a": {}}\n{"b": {}}'],
+)
+def test_objects_without_a_cell_are_refused_or_named(tmp_path, content, name):
+    path, events, told = written(tmp_path, content.encode(), name), [], []
+
+    try:
+        events += open_file(path, None, on_bad_row=told.append)
+    except FormatError as refused:
+        told.append(refused)
+
+    assert events == []
+    assert told != []
 
 
 def test_a_packed_file_that_breaks_off_says_so_after_the_rows_before_it(tmp_path):
