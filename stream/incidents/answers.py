@@ -146,7 +146,7 @@ def _doubts(say: str | None, messages: Sequence[ToDraft]) -> tuple[str, ...]:
     if say is None or not messages:
         return ()
     refusals = policy.check(say, messages[0].request)
-    return tuple(dict.fromkeys(each.rule for each in policy.of_the_matter(refusals)))
+    return tuple(dict.fromkeys(refusal.rule for refusal in policy.of_the_matter(refusals)))
 
 
 async def _texts_in_use(
