@@ -53,7 +53,7 @@ async def verdict_on(replies: Replies, row: Row, text: str) -> Verdict:
 def _is_of_incident(row: Row, text: str) -> bool:
     return any(
         candidate["text"] == text and candidate["source"] == "incident"
-        for candidate in row["candidates"]
+        for candidate in row.get("candidates", ())
     )
 
 

@@ -30,8 +30,11 @@ small { opacity: .75 } a { color: inherit }
 _AWAY = """<h1>earshot</h1><p role="alert">The database cannot be reached just now.</p>
 <p>Nothing is lost: messages wait in Kafka meanwhile. This page tries again by itself.</p>"""
 
-_NOTHING = """<h1>There is nothing at this address</h1>
-<p>A part of it is missing, or it is mistyped.</p><p><a href="/">To the queue</a></p>"""
+# Small: programs that guess addresses get it a thousand times.
+_NOTHING = """<!doctype html><html lang="en"><meta charset="utf-8"><title>earshot</title>
+<meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark">
+<body style="font:16px system-ui;padding:3rem"><h1>There is nothing at this address</h1>
+<p><a href="/">To the queue</a></p></body></html>"""
 
 
 def plain_page(
@@ -62,7 +65,7 @@ def away_page() -> Response:
 
 def nothing_page() -> Response:
     """For somebody in a browser whose address leads nowhere."""
-    return plain_page("nothing here", _NOTHING, 404)
+    return HTMLResponse(_NOTHING, 404)
 
 
 def wants_page(connection: HTTPConnection) -> bool:
