@@ -83,6 +83,24 @@ _ENGLISH = frozenset(
     """.split()  # noqa: SIM905 a list of words reads best as words
 )
 
+# Little words and a desk's everyday words of the languages that customers mix with English, none of
+# them English slang, a name or a place: Spanish, French, Portuguese, German, Tagalog, Indonesian.
+_MIXED_IN = frozenset(
+    """
+    desde ayer hoy nadie ayuda ayudan ayúdame qué porque cuando dónde donde está estoy están mis
+    necesito vuelo vuelos maleta maletas cuenta servicio funciona funcionan nunca llegó llego veces
+    gracias hola oye cómo pero muy tengo quiero puedo hace horas días dias todavía todavia ustedes
+    bloquearon cobraron dinero semanas semana por favor sin ahora
+    est c'est nul vol mon pas je suis vous nous depuis avec pourquoi toujours rien bonjour encore
+    sans mais colis commande
+    meu meus minha não há cadê vocês você três obrigado ainda nada quero preciso faz
+    ist mein meine meinem bitte nicht und seit ich kein keine wieder warum auch gestern noch immer
+    ang ng niyo ninyo po naman hindi kasi wala yung ako tagal sana ninyong bakit nyo
+    tolong dong sudah saya tidak belum kapan seminggu kenapa nggak gak banget
+    """.split()  # noqa: SIM905 the same
+)
+_MIXED_SHARE = 0.15  # of such words, and as many English ones, in a text of two languages
+
 _CLEARLY = 0.80  # the detector is this sure, and no English word speaks against it
 _LIKELY = 0.40  # enough where English itself is all but ruled out
 _RULED_OUT = 0.05
@@ -111,11 +129,21 @@ def detect(text: str, hint: str | None = None) -> str:
     verdict = hindi.verdict(words, plain)
     if verdict is not None:
         return "hi" if verdict == "hindi" else UNDECIDED
+    if tag in (None, "en") and _is_mixed(words, plain):
+        return UNDECIDED
     if len(letters) < 2 and tag is None:
         return UNDECIDED
     if tag is None or tag == "en":
         return _of_latin(words, plain, tag)
     return "en" if _is_likely_english(words, plain) else tag
+
+
+def _is_mixed(words: list[str], plain: float) -> bool:
+    """Whether English and another language of Latin letters share the text, a good part each."""
+    if plain < _MIXED_SHARE:
+        return False
+    mixed_in = [word for word in (word.lower() for word in words) if word in _MIXED_IN]
+    return len(set(mixed_in)) >= 2 and len(mixed_in) >= _MIXED_SHARE * len(words)
 
 
 def _is_likely_english(words: list[str], plain: float) -> bool:

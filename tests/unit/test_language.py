@@ -84,6 +84,33 @@ def test_hindi_mixed_with_english_is_judged_with_a_mark_and_not_refused(part, re
     assert set(languages) <= {"hi", "en", UNDECIDED}
 
 
+@pytest.mark.parametrize(("part", "marked", "count"), [("dev", 11, 14), ("held", 8, 12)])
+@pytest.mark.parametrize("tag", [None, "en"])
+def test_another_language_mixed_with_english_is_marked_and_not_refused(part, marked, count, tag):
+    """Spanish, French, German, Portuguese, Tagalog and Indonesian, each in half a sentence."""
+    texts = [row["text"] for row in MIXED if (row["kind"], row["part"]) == ("european", part)]
+
+    languages = Counter(detect(text, tag) for text in texts)
+
+    assert len(texts) == count
+    assert languages[UNDECIDED] >= marked
+    assert set(languages) <= set(READ)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Gracias to your crew in San Juan, the flight to El Paso was on time",
+        "my order from Casa Bonita arrived, gracias amigos, great tacos",
+        "Merci beaucoup, the flight to Aix was lovely",
+        "Danke to the lady at the Frankfurt desk, she found my bag",
+        "I flew from Dos Santos to Tres Cruces and the seat was broken",
+    ],
+)
+def test_english_with_a_word_of_thanks_or_a_place_in_it_is_english(text):
+    assert detect(text) == "en"
+
+
 def test_hindi_alone_and_english_with_indian_names_stay_what_they_are():
     hindi = [detect(row["text"]) for row in MIXED if row["kind"] == "hindi"]
     english = [detect(row["text"]) for row in MIXED if row["kind"] == "english"]
