@@ -68,6 +68,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 _PRIORITY = os.getpriority(os.PRIO_PROCESS, 0)
 
 
+@pytest.hookimpl(trylast=True)  # once what the test held is given back
 def pytest_runtest_teardown() -> None:
     """What a test gives up of its process's priority nobody gets back: every later test, and what
     they start, would stand behind the other processes of the run, for minutes and past time-outs.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 from weakref import WeakKeyDictionary
@@ -16,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from stream.desk.facets import Alike, Facets, alike, count, groups_of
 from stream.desk.filters import LATE, OPEN, SETTLED_LATELY, Conditions, Filter, conditions
+from stream.errors import DatabaseAway
 from stream.postgres.database import reachable, storable
 from stream.store.listing import OUT_OF_QUEUE
 
@@ -25,6 +27,7 @@ Row = dict[str, Any]
 MAX_ROWS = 200  # rows of one page
 LEAST_NEAR = 2_000  # tickets whose authors' other tickets are looked up for the first lines
 MOST_SEARCHES = 3  # at once over one pool of connections: a word of all messages takes long
+PATIENCE = 30.0  # seconds that a search waits for others, as for a connection
 LONGEST = 5_000  # lines of the queue at once: what nobody scrolls through is found by a filter
 
 
@@ -204,8 +207,22 @@ class QueueReader:
             engine.sync_engine.pool, asyncio.Semaphore(MOST_SEARCHES)
         )
 
-    def _place(self, filter: Filter) -> AbstractAsyncContextManager[None]:
-        return self._places if filter.searches else nullcontext()
+    @asynccontextmanager
+    async def _place(self, filter: Filter) -> AsyncIterator[None]:
+        """Raises BadSearch at once, and DatabaseAway where too many searches are before it."""
+        if not filter.searches:
+            yield
+            return
+        filter.search()
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._places.acquire()
+        except TimeoutError:
+            raise DatabaseAway("too many searches run just now; ask again later") from None
+        try:
+            yield
+        finally:
+            self._places.release()
 
     async def queue(self, filter: Filter, limit: int = 100, sort: Sort = "priority") -> list[Row]:
         """The open tickets as lines, most urgent first; at most LONGEST. Where the filter has the

@@ -25,12 +25,16 @@ class Refused(UserError):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The policy's view of words. length, limit: as the network counts; price: US dollars."""
+    """The policy's view of words. length, limit: as the network counts; price: US dollars.
+
+    waived: what it has against the matter of an incident's answer, which its writer knows.
+    """
 
     length: int
     limit: int
     price: float | None
     refusals: tuple[Refusal, ...]
+    waived: tuple[Refusal, ...] = ()
 
 
 async def verdict_on(replies: Replies, row: Row, text: str) -> Verdict:
@@ -43,11 +47,10 @@ async def verdict_on(replies: Replies, row: Row, text: str) -> Verdict:
     original = await replies.request_of(row)
     request = original or ReplyRequest("", brand=row["brand"], network=row["network"])
     refusals = await asyncio.to_thread(check, text, request, lately)
-    if _is_of_incident(row, text):
-        matter = of_the_matter(refusals)
-        refusals = tuple(refusal for refusal in refusals if refusal not in matter)
+    waived = of_the_matter(refusals) if _is_of_incident(row, text) else ()
+    refusals = tuple(refusal for refusal in refusals if refusal not in waived)
     network = row["network"]
-    return Verdict(length(text, network), limit(network), price(text, network), refusals)
+    return Verdict(length(text, network), limit(network), price(text, network), refusals, waived)
 
 
 def _is_of_incident(row: Row, text: str) -> bool:
@@ -77,9 +80,8 @@ async def approve(
     verdict = await verdict_on(replies, row, row["text"] if text is None else text.strip())
     if verdict.refusals and not anyway:
         raise Refused(verdict.refusals)
-    return await replies.approve(
-        number, actor, words=text, despite=verdict.refusals, seen=row["version"]
-    )
+    despite = (*verdict.refusals, *verdict.waived)
+    return await replies.approve(number, actor, words=text, despite=despite, seen=row["version"])
 
 
 async def begin(replies: Replies, ticket_id: str, text: str) -> int:

@@ -105,7 +105,7 @@ async def answer(
         fitting = {message.ticket_id for message, _ in worded}
         alike += [message.ticket_id for message in part if message.ticket_id not in fitting]
     counted = await _counted(tickets, written, alike, replies)
-    return replace(counted, doubts=_doubts(say, messages))
+    return replace(counted, doubts=await asyncio.to_thread(_doubts, say, messages))
 
 
 def _is_told(message: ToDraft, say: str | None) -> bool:
@@ -142,10 +142,12 @@ async def _counted(
 
 
 def _doubts(say: str | None, messages: Sequence[ToDraft]) -> tuple[str, ...]:
-    """The rules that a person's sentence breaks, beside those that the whole answer is held to."""
-    if say is None or not messages:
+    """The rules that a person's sentence breaks for any of them, beside those that the whole answer
+    is held to.
+    """
+    if say is None:
         return ()
-    refusals = policy.check(say, messages[0].request)
+    refusals = [refusal for message in messages for refusal in policy.check(say, message.request)]
     return tuple(dict.fromkeys(refusal.rule for refusal in policy.of_the_matter(refusals)))
 
 
@@ -225,7 +227,7 @@ def worded_differently(
 
 
 def _is_alike(words: frozenset[str], used: Sequence[frozenset[str]]) -> bool:
-    return any(len(words & other) >= ALIKE * max(1, len(words | other)) for other in used)
+    return any(words == other or len(words & other) >= ALIKE * len(words | other) for other in used)
 
 
 def _words(text: str) -> frozenset[str]:

@@ -329,8 +329,9 @@ async def test_searches_that_take_long_leave_the_queue_to_everybody_else(tickets
         for number in range(MOST_SEARCHES + 1)
     ]
     waiting = "select count(*) from pg_locks where not granted and relation = 'events'::regclass"
-    while await blocker.fetchval(waiting) < MOST_SEARCHES:
-        await asyncio.sleep(0.01)
+    async with asyncio.timeout(60):
+        while await blocker.fetchval(waiting) < MOST_SEARCHES:
+            await asyncio.sleep(0.01)
 
     assert {row["id"] for row in await readers[0].queue(Filter())} == {"x:2", "x:3", "x:5"}
     assert not any(search.done() for search in searches)

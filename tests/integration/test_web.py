@@ -462,3 +462,36 @@ async def test_the_connection_of_a_page_is_closed_with_its_session(store, postgr
         assert any("reload" in frame for frame in frames), "the browser goes to the login"
         assert socket.closed
     await engine.dispose()
+
+
+async def test_a_browser_that_reads_no_more_keeps_no_other_connection_open(store, postgres_url):
+    """One that polls is told of nothing until it asks, which it may never do."""
+    engine = open_engine(postgres_url)
+    await quick_people(engine).add("vic", "violet ladder seventeen", "viewer")
+    sessions = Sessions(engine)
+    token = await sessions.log_in("vic", "violet ladder seventeen", "test")
+    async with web(store, url=postgres_url) as address, aiohttp.ClientSession() as session:
+        page = OpenConsole(address, "none", 0)
+        await page.open(session, {"earshot_session": token})
+        url = f"{address}/_nicegui_ws/socket.io/"
+        head = {"Origin": address, "Cookie": f"earshot_session={token}"}
+        query = {"EIO": "4", "client_id": page._client, "tab_id": page.tab, "document_id": "x"}
+        query |= {"implicit_handshake": "true", "next_message_id": "0"}
+        polled = query | {"transport": "polling"}
+        async with session.get(url, params=polled, headers=head) as answer:
+            polled["sid"] = json.loads((await answer.text())[1:])["sid"]
+        async with session.post(url, params=polled, data="40", headers=head) as answer:
+            assert answer.status == 200
+        last = await session.ws_connect(
+            url, params=query | {"transport": "websocket"}, headers=head
+        )
+        await last.send_str("40")
+        async with asyncio.timeout(60):
+            while len(list(core.sio.manager.get_participants("/", page._client))) < 3:
+                await asyncio.sleep(0.01)
+        await sessions.log_out(token)
+        async with asyncio.timeout(60):
+            async for message in last:
+                if message.data == "2":
+                    await last.send_str("3")
+    await engine.dispose()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from stream.web.desk_services import DeskServices
 log = logging.getLogger(__name__)
 
 ASSETS = Path(__file__).parent / "assets"
+HANG_UP_WITHIN = 5.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +129,22 @@ def _end_with_session(services: DeskServices, caller: Caller, client: Client) ->
 async def _close(client: Client) -> None:
     goodbye = {"code": "window.location.reload()"}
     await client.outbox._emit((client.id, "run_javascript", goodbye))
-    for socket, connection in list(core.sio.manager.get_participants("/", client.id)):
+    sockets = list(core.sio.manager.get_participants("/", client.id))
+    for socket, _ in sockets:
         await core.sio.disconnect(socket)
-        await core.sio.eio.disconnect(connection)  # it would stay open, and greet again
     if not client.is_deleted:
         client.delete()
+    for _, connection in sockets:
+        background_tasks.create(_hang_up(connection))
+
+
+async def _hang_up(connection: str) -> None:
+    """Close a connection, which would stay open and greet again. One that polls and reads no more
+    is not waited for.
+    """
+    with suppress(TimeoutError):
+        async with asyncio.timeout(HANG_UP_WITHIN):
+            await core.sio.eio.disconnect(connection)
 
 
 def _not_for_you(caller: Caller, role: Role) -> None:
