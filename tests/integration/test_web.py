@@ -472,7 +472,7 @@ async def test_a_browser_that_reads_no_more_keeps_no_other_connection_open(store
     token = await sessions.log_in("vic", "violet ladder seventeen", "test")
     async with web(store, url=postgres_url) as address, aiohttp.ClientSession() as session:
         page = OpenConsole(address, "none", 0)
-        await page.open(session, {"earshot_session": token})
+        first = await page.open(session, {"earshot_session": token})
         url = f"{address}/_nicegui_ws/socket.io/"
         head = {"Origin": address, "Cookie": f"earshot_session={token}"}
         query = {"EIO": "4", "client_id": page._client, "tab_id": page.tab, "document_id": "x"}
@@ -494,4 +494,5 @@ async def test_a_browser_that_reads_no_more_keeps_no_other_connection_open(store
             async for message in last:
                 if message.data == "2":
                     await last.send_str("3")
+        await first.close()
     await engine.dispose()

@@ -140,11 +140,15 @@ async def _close(client: Client) -> None:
 
 async def _hang_up(connection: str) -> None:
     """Close a connection, which would stay open and greet again. One that polls and reads no more
-    is not waited for.
+    is not waited for, and one that does not hang up by itself is hung up on.
     """
+    socket = core.sio.eio.sockets.get(connection)
+    if socket is None:
+        return
     with suppress(TimeoutError):
         async with asyncio.timeout(HANG_UP_WITHIN):
             await core.sio.eio.disconnect(connection)
+    await socket.queue.put(None)  # its writer ends, and closes it
 
 
 def _not_for_you(caller: Caller, role: Role) -> None:
