@@ -5,12 +5,14 @@ of it.
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 from history import deletion, tweet
+from rows import ask
 from sqlalchemy import event, text
 
 from models.replier.draft import Candidate, Draft
@@ -303,7 +305,7 @@ async def test_everybody_of_an_incident_is_told_the_same_in_other_words(simple, 
 
 
 async def test_a_long_sentence_reaches_all_of_a_large_incident_and_goes_by_one_press(
-    simple, replies
+    simple, replies, postgres_url
 ):
     """The longer it is, the more alike are the answers around it; and no customer's message says
     what a person knows of the event.
@@ -324,6 +326,9 @@ async def test_a_long_sentence_reaches_all_of_a_large_incident_and_goes_by_one_p
 
     gone = await approve(replies, rows[0]["id"], "ben", seen=rows[0]["version"])
     assert (gone["state"], gone["text"]) == ("approved", rows[0]["text"])
+    [note] = await ask(postgres_url, "select details from audit where action = 'approve'")
+    despite = {"invented name", "invented number"}
+    assert despite <= set(json.loads(note["details"])["despite"]), "the policy was against it"
     with pytest.raises(Refused, match="invented name"):  # once they are changed, as any others
         await approve(replies, rows[1]["id"], "ben", text=f"{rows[1]['text']} Thanks!")
     with pytest.raises(Refused, match="repeat"):

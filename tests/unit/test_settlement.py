@@ -126,6 +126,8 @@ def test_thanks_for_help_speak_for_it_and_thanks_for_lies_do_not(word, closes):
         ("get my card unlocked", False),
         ("not restored", False),
         ("your TV is back to front", False),
+        ("my phone is back in your shop for the third time", False),
+        ("the power is back and smoke is coming from the socket", False),
     ],
 )
 def test_other_words_for_thanks_and_for_over_speak_for_it_too(word, closes):
