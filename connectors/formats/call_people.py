@@ -43,9 +43,7 @@ def with_speakers(
         return [with_speakers(entry, people, depth + 1, is_listed=listed) for entry in value]
     if not isinstance(value, dict):
         return value
-    people = people or {}
-    found = _people(value)
-    known = {**people, **found} if found else people  # not for each of many objects anew
+    known = _with_people(people or {}, value)
     inner = {
         key: with_speakers(entry, known, depth + 1, is_listed=is_listed)
         for key, entry in value.items()
@@ -54,6 +52,12 @@ def with_speakers(
         return inner  # a word among thousands
     label = _label(by_column(value), known, is_listed=is_listed)
     return {ROLE: label} | inner if label else inner
+
+
+def _with_people(people: Mapping[str, str], value: Mapping[str, Any]) -> Mapping[str, str]:
+    """With those of whom the object tells; most of many objects tell of none, and need no copy."""
+    more = _people(value)
+    return {**people, **more} if more else people
 
 
 def direction_side(name: str) -> Speaker | None:
@@ -123,13 +127,24 @@ def _label(turn: Mapping[str, Any], people: Mapping[str, str], *, is_listed: boo
     if speaker(str(first(turn, _ROLES))) or not text_of(first_of(turn, TEXTS)):
         return ""
     labels = [_of_speaker(turn[name], people) for name in _SPEAKERS if name in turn]
-    label = next(filter(speaker, labels), "")
-    names = {name: str(turn[name]) for name in (*SIDES, *_SPEAKERS) if _is_plain(turn.get(name))}
-    named = next((name for name in names if speaker(names[name])), "")
-    if label or named:
-        return label or ("" if named in SIDES else names[named])
-    flagged = _flagged(turn, is_named=any((*labels, *names.values()))) if is_listed else None
+    names = _plain_names(turn)
+    label, column = next(filter(speaker, labels), ""), _column_of_side(names)
+    if label or column:
+        return label or ("" if column in SIDES else names[column])
+    is_named = any((*labels, *names.values()))
+    flagged = _flagged(turn, is_named=is_named) if is_listed else None
     return flagged or next(filter(None, labels), "")
+
+
+def _plain_names(turn: Mapping[str, Any]) -> dict[str, str]:
+    """What names a speaker without an object or a list, by column."""
+    columns = (column for column in (*SIDES, *_SPEAKERS) if _is_plain(turn.get(column)))
+    return {column: str(turn[column]) for column in columns}
+
+
+def _column_of_side(names: Mapping[str, str]) -> str:
+    """The first of the columns whose value names a side; '' where none does."""
+    return next((column for column, name in names.items() if speaker(name)), "")
 
 
 def _flagged(turn: Mapping[str, Any], *, is_named: bool) -> Speaker | None:

@@ -92,10 +92,15 @@ def take_turns(names: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
     if rows and _is_exchange(names):
         return _are_spoken(names, rows)
     column, call = first_of(names, SPEAKER), first_of(names, CALL)
-    if column is None and call is not None:
-        return not _is_of_each(call, rows)
-    if column is None or names[column] not in SENDERS or len(rows) < 1:
-        return True
+    if column is None:
+        return call is None or not _has_values_apart(call, rows)
+    return names[column] not in SENDERS or not rows or _come_again(names, rows, column, call)
+
+
+def _come_again(
+    names: Sequence[str], rows: Sequence[Sequence[str]], column: int, call: int | None
+) -> bool:
+    """Do senders come again in the rows, or name a side?"""
     labels = {row[column].strip().casefold() for row in rows} - {""}
     calls = {row[call] for row in rows} if call is not None else ()
     come_again = 2 * len(labels) <= len(rows) or 0 < len(calls) < len(rows)
@@ -126,7 +131,7 @@ def _is_exchange(names: Sequence[str]) -> bool:
     return len(sides) == 2 and first_of(names, (*SPEAKER, *TEXT.known)) is None
 
 
-def _is_of_each(column: int, rows: Sequence[Sequence[str]]) -> bool:
+def _has_values_apart(column: int, rows: Sequence[Sequence[str]]) -> bool:
     """Has each of several rows a value of its own there, as of an id of its own?"""
     return 1 < len(rows) == len({row[column] for row in rows})
 
