@@ -13,7 +13,7 @@ _STEP = re.compile(
 _DEEPEST = 12  # of rich text
 _INNER = ("content", "children", "elements", "blocks", "root", "document", "ops")
 _ATTRIBUTES = ("attrs", "data")
-_TEXTS = ("text", "insert", "url", "shortName")
+_TEXTS = ("text", "insert", "content", "url", "shortName")
 _BREAKS = frozenset(("hardbreak", "linebreak", "br"))
 _INLINE = frozenset(("mention", "emoji", "inlineCard", "link", "date", "status"))  # Jira's, Slack's
 

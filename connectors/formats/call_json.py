@@ -55,6 +55,7 @@ CALLS = ("calls", "conversations", "transcripts", "dialogues", "dialogs", "data"
 _OF_CALL = frozenset((*CALL[:-1], *WHEN, *BRAND))  # but `id`, which is the turn's
 _DESCRIPTIONS = ("description_text", "description")  # of a ticket, above its `conversations`
 _FEW = 2  # words an entry
+BETWEEN = " \t\r\n\x1e"  # documents; the last before each of a JSON text sequence
 _SLOWEST = 100  # seconds a word: a call of more is counted in milliseconds
 
 
@@ -114,8 +115,16 @@ def _id_of_turn(line: _JsonLine) -> str | None:
     if not isinstance(turn, dict) or not is_turn(turn):
         return None
     values = by_column(turn)
-    is_whole = "\n" in text_of(first_of(values, TEXTS)) or first(values, SPEAKER) is None
-    return None if is_whole else str(first(values, CALL[:-1]) or "")
+    return (
+        None
+        if _is_whole(values) or first(values, SPEAKER) is None
+        else str(first(values, CALL[:-1]) or "")
+    )
+
+
+def _is_whole(values: Mapping[str, Any]) -> bool:
+    """Is this no turn, but a call whose turns stand in one text, a line each?"""
+    return "\n" in text_of(first_of(values, TEXTS))
 
 
 def of_document(file: TextFile, start: Position, on_bad_row: OnBadRow) -> Iterator[SourcedEvent]:
@@ -191,13 +200,13 @@ def whole_document(text: str) -> Any:
     list. Raises ValueError.
     """
     decoder, documents = json.JSONDecoder(), list[Any]()
-    at = len(text) - len(text.lstrip())
+    at = len(text) - len(text.lstrip(BETWEEN))
     try:
         while at < len(text):
             document, end = decoder.raw_decode(text, at)
             documents.append(document)
             at = end
-            while at < len(text) and text[at] in " \t\r\n":
+            while at < len(text) and text[at] in BETWEEN:
                 at += 1
     except (json.JSONDecodeError, RecursionError):
         raise ValueError("is no JSON") from None
@@ -208,7 +217,7 @@ def whole_document(text: str) -> Any:
 
 def _json(text: str) -> Any:
     try:
-        return json.loads(text)
+        return json.loads(text.strip(BETWEEN))
     except (json.JSONDecodeError, RecursionError):
         raise ValueError("is no JSON") from None
 
@@ -225,10 +234,18 @@ def _several_calls(document: dict[str, Any]) -> list[Any] | None:
     values = by_column(document)
     calls = first(values, CALLS)
     is_list = isinstance(calls, list) and all(isinstance(call, dict) for call in calls)
-    if is_list and first(values, TURNS) is None and not all(map(is_turn, calls)):
+    if is_list and first(values, TURNS) is None and not _are_of_one_call(calls):
         return list(calls)
     lists = (value for value in values.values() if isinstance(value, list) and value)
     return next((calls for calls in lists if all(map(_has_id, calls))), None)
+
+
+def _are_of_one_call(entries: Sequence[dict[str, Any]]) -> bool:
+    """Are these turns, and no calls of an id each?"""
+    values = list(map(by_column, entries))
+    ids = {str(id) for entry in values if (id := first(entry, CALL[:-1])) is not None}
+    are_calls = any(map(_is_whole, values)) or 1 < len(ids) == len(entries)
+    return not are_calls and all(map(is_turn, entries))
 
 
 def _has_id(call: Any) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from connectors.formats.labels import Speaker, is_role, speaker
-from connectors.formats.turn_lists import DEEPEST, TEXTS, by_column, first, first_of, text_of
+from connectors.formats.turn_lists import DEEPEST, SIDES, TEXTS, by_column, first, first_of, text_of
 from connectors.tabular.rows import column_name
 
 ROLE = "participant_role"  # the first name under which a turn says who speaks
@@ -23,6 +23,8 @@ _ROLES = (
 _NAMES = ("name", "display_name", "full_name", "participant_name", "label", "username", "email")
 _INCOMING = frozenset(("incoming", "is_incoming", "inbound", "is_inbound"))
 _OUTGOING = frozenset(("outgoing", "is_outgoing", "outbound", "is_outbound", "from_me"))
+# Who is not this is of the other side; who is no guest may be a member.
+_TWO_SIDED = frozenset(("agent", "customer", "client", "user"))
 OTHER_SIDE: Mapping[Speaker, Speaker] = {"agent": "customer", "customer": "agent"}
 
 
@@ -41,7 +43,7 @@ def with_speakers(
         return [with_speakers(entry, people, depth + 1, is_listed=listed) for entry in value]
     if not isinstance(value, dict):
         return value
-    known = {**(people or {}), **_people(value)}
+    known = _with_people(people or {}, value)
     inner = {
         key: with_speakers(entry, known, depth + 1, is_listed=is_listed)
         for key, entry in value.items()
@@ -52,15 +54,36 @@ def with_speakers(
     return {ROLE: label} | inner if label else inner
 
 
+def _with_people(people: Mapping[str, str], value: Mapping[str, Any]) -> Mapping[str, str]:
+    """With those of whom the object tells; most of many objects tell of none, and need no copy."""
+    more = _people(value)
+    return {**people, **more} if more else people
+
+
+def direction_side(name: str) -> Speaker | None:
+    """The side of those whose messages have this flag, such as `incoming` or `from_me`."""
+    return "customer" if name in _INCOMING else "agent" if name in _OUTGOING else None
+
+
 def flag_side(name: str) -> Speaker | None:
-    """The side of those whose flag this is, such as `is_agent` or `from_customer`."""
+    """The side of those whose flag this is, such as `is_agent` or `from_customer`; a verified buyer
+    is a kind of customer, and no side.
+    """
     mark, _, role = name.partition("_")
-    if name in _INCOMING:
-        return "customer"
-    if name in _OUTGOING:
-        return "agent"
+    if direction := direction_side(name):
+        return direction
+    if "_" in role:
+        return None
     is_flag = mark == "is" or (mark == "from" and role in ("agent", "customer", "client"))
     return speaker(role) if is_flag and is_role(role.capitalize()) else None
+
+
+def is_two_sided(name: str, *, is_named: bool = False) -> bool:
+    """Is the side of those without this flag the other one? Beside a speaker's name, who is no bot
+    may be an agent. is_named: is there a name?
+    """
+    is_plain = name.partition("_")[2] in _TWO_SIDED or bool(direction_side(name))
+    return is_plain or (flag_side(name) == "agent" and not is_named)
 
 
 def name_within(value: Mapping[str, Any], depth: int = 0) -> str:
@@ -103,13 +126,37 @@ def _label(turn: Mapping[str, Any], people: Mapping[str, str], *, is_listed: boo
     """'' of what is no turn, or says by itself of which side it is."""
     if speaker(str(first(turn, _ROLES))) or not text_of(first_of(turn, TEXTS)):
         return ""
-    if is_listed:
-        for name, value in turn.items():
-            side = flag_side(name) if isinstance(value, bool) else None
-            if side:
-                return side if value else OTHER_SIDE[side]
     labels = [_of_speaker(turn[name], people) for name in _SPEAKERS if name in turn]
-    return next(filter(speaker, labels), next(filter(None, labels), ""))
+    names = _plain_names(turn)
+    label, column = next(filter(speaker, labels), ""), _column_of_side(names)
+    if label or column:
+        return label or ("" if column in SIDES else names[column])
+    is_named = any((*labels, *names.values()))
+    flagged = _flagged(turn, is_named=is_named) if is_listed else None
+    return flagged or next(filter(None, labels), "")
+
+
+def _plain_names(turn: Mapping[str, Any]) -> dict[str, str]:
+    """What names a speaker without an object or a list, by column."""
+    columns = (column for column in (*SIDES, *_SPEAKERS) if _is_plain(turn.get(column)))
+    return {column: str(turn[column]) for column in columns}
+
+
+def _column_of_side(names: Mapping[str, str]) -> str:
+    """The first of the columns whose value names a side; '' where none does."""
+    return next((column for column, name in names.items() if speaker(name)), "")
+
+
+def _flagged(turn: Mapping[str, Any], *, is_named: bool) -> Speaker | None:
+    """The side by the flags of a turn: first by those that are set."""
+    flags = {name: side for name in turn if (side := flag_side(name))}
+    true = (side for name, side in flags.items() if turn[name] is True)
+    false = (
+        OTHER_SIDE[side]
+        for name, side in flags.items()
+        if turn[name] is False and is_two_sided(name, is_named=is_named)
+    )
+    return next(true, None) or next(false, None)
 
 
 def _of_speaker(value: Any, people: Mapping[str, str]) -> str:

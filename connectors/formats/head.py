@@ -22,6 +22,7 @@ from connectors.formats import (
     twcs,
     tweets,
 )
+from connectors.formats.call_people import flag_side
 from connectors.formats.cells import is_value
 from connectors.formats.columns import DATE, ID, TEXT, TITLE, WHOLE, with_text
 from connectors.formats.json_table import JsonTable, json_table
@@ -191,7 +192,7 @@ def _without_names(head: FileHead, rows: Sequence[Sequence[str]]) -> FileHead:
 def _of_letters(head: FileHead, rows: Sequence[Sequence[str]]) -> FileHead:
     """Of a table of which each row is of somebody else: senders are authors, and no speakers."""
     columns = by_content(head.names, rows)
-    names = ["" if name in calls.SPEAKER else name for name in columns.names]
+    names = ["" if name in calls.SPEAKER or flag_side(name) else name for name in columns.names]
     return replace(head, names=tuple(names), rivals=columns.rivals)
 
 

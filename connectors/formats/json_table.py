@@ -8,7 +8,7 @@ from contextlib import suppress
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
-from connectors.formats.call_json import is_document, whole_document
+from connectors.formats.call_json import BETWEEN, is_document, whole_document
 from connectors.formats.call_people import ROLE, with_speakers
 from connectors.formats.calls import SPEAKER
 from connectors.formats.columns import DATE, ID, TEXT, TITLE
@@ -71,13 +71,24 @@ def json_table(file: TextFile) -> JsonTable | None:
     tables = (
         _table_of([entry for entry in entries[:_LOOKED_AT] if isinstance(entry, dict)], place)
         for place, entries in _places(document)
-        if not _is_talk(_entries(labelled, place)[:_LOOKED_AT])
+        if not _are_labelled_turns(_entries(labelled, place)[:_LOOKED_AT])
     )
     return next((table for table in tables if table), None)
 
 
+def _are_labelled_turns(entries: Sequence[Any]) -> bool:
+    """Are these turns, or calls with turns within? entries: with the labels of their speakers.
+    Customers who write again have names as well: of messages with a date only sides count.
+    """
+    objects = list(filter(_is_dict, entries))
+    keys, rows = _keys_and_rows(objects)
+    if DATE.place(keys) is None:
+        return _is_talk(objects)
+    return any(map(_has_turns, objects)) or (_may_be_turns(keys) and _are_placed(keys, rows))
+
+
 def _is_talk(entries: Sequence[Any]) -> bool:
-    """Are these turns, or calls with turns within? entries: with the labels of their speakers."""
+    """Are these turns, or calls with turns within?"""
     objects = list(filter(_is_dict, entries))
     return any(map(_has_turns, objects)) or _take_turns(*_keys_and_rows(objects))
 
@@ -96,6 +107,7 @@ def _table_of(objects: Sequence[Mapping[str, Any]], place: Place | None) -> Json
     names = columns.names
     is_message = _is_told_apart(keys, names)
     is_table = len(rows) > 1 or _is_message(_flat(objects[0]))
+    is_table = is_table and not _are_calls(columns, rows)
     if not (is_table and is_message and recognises(names)):
         return None
     return JsonTable(keys, names, place, columns.rivals)
@@ -137,6 +149,13 @@ def _is_message(cells: Mapping[str, str]) -> bool:
     is_side = any(is_role(cells[key]) for key in SPEAKER if key in cells)
     is_plain = has_text and has_id and (has_date or has_title)
     return is_plain and not is_side and not any(map(_is_call, cells.values()))
+
+
+def _are_calls(columns: MessageColumns, rows: Rows) -> bool:
+    """Do an agent and a customer speak in each text?"""
+    texts = [row[columns.text] for row in rows] if columns.text is not None else []
+    speakers = ({turn.speaker for turn in turns(text.split("\n"))} for text in texts)
+    return bool(texts) and all(sides >= _SIDES for sides in speakers)
 
 
 def _is_call(text: str) -> bool:
@@ -240,15 +259,25 @@ def _name_both_sides(keys: Sequence[str], rows: Rows) -> bool:
     return ROLE in keys and {speaker(row[keys.index(ROLE)]) for row in rows} == _SIDES
 
 
+def _may_be_turns(keys: Sequence[str]) -> bool:
+    return first_of(keys, (*TITLE.known, *_RATINGS)) is None
+
+
+def _are_placed(keys: Sequence[str], rows: Rows) -> bool:
+    """Have the rows speakers and places in a call, or are they labelled of both sides?"""
+    has_speaker = not set(SIDES).isdisjoint(keys)
+    return has_speaker and (_are_timed(keys, rows) or _name_both_sides(keys, rows))
+
+
 def _take_turns(keys: Sequence[str], rows: Rows) -> bool:
     """Does the same come to speak again and again, as in a call; or, however short it is, has each
     a place in the call?
     """
-    if first_of(keys, (*TITLE.known, *_RATINGS)) is not None:
+    if not _may_be_turns(keys):
         return False
-    columns = [keys.index(key) for key in SIDES if key in keys]
-    if columns and (_are_timed(keys, rows) or _name_both_sides(keys, rows)):
+    if _are_placed(keys, rows):
         return True
+    columns = [keys.index(key) for key in SIDES if key in keys]
     kinds = (len({row[column].casefold() for row in rows} - {""}) for column in columns)
     return any(count > 1 and 2 * count <= len(rows) for count in kinds)
 
@@ -262,7 +291,7 @@ def _of_lines(
     for line in file.lines(start):
         if beginning and (line.number > _LOOKED_AT or line.end > _BEGINNING):
             return
-        entry = _json(line.text.rstrip().removesuffix(","))  # of a list without its brackets
+        entry = _json(line.text.strip(BETWEEN).removesuffix(","))  # of a list without its brackets
         if isinstance(entry, dict):
             yield entry, Position(line.number, line.end)
         elif line.text.strip():

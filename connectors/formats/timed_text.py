@@ -19,6 +19,12 @@ _ROOTS = re.compile(
     re.I,
 )
 _OFFSET = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(h|m|s|ms|f|t)?")
+_NUMBERS = frozenset(  # of an element, and no words of it
+    (
+        *("end", "endtime", "stop", "stoptime", "duration", "dur", "length", "confidence", "score"),
+        *("id", "index", "turnid", "utteranceid", "segmentid", "sequence", "offset", "channel"),
+    )
+)
 _NUMBER = re.compile(r"\s*[\d.:,%]+\s*")
 _PARTS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3}
 _BEGINS = ("begin", "start", "starttime", "t")
@@ -67,11 +73,16 @@ def _take_marks(root: ElementTree.Element) -> None:
     such as where it ends are no words.
     """
     for element in list(root.iter()):
-        marks = _inner_marks(element)
-        for child in [child for child in element if child in marks or _is_number(child)]:
-            if marks:
+        marks = set(_inner_marks(element))
+        if not marks:
+            continue
+        words = []
+        for child in element:
+            if child in marks or _is_number(child):
                 element.set(_tag(child.tag), (child.text or "").strip())
-                element.remove(child)
+            else:
+                words.append(child)
+        element[:] = words
 
 
 def _inner_marks(element: ElementTree.Element) -> list[ElementTree.Element]:
@@ -83,7 +94,8 @@ def _inner_marks(element: ElementTree.Element) -> list[ElementTree.Element]:
 
 
 def _is_number(element: ElementTree.Element) -> bool:
-    return _NUMBER.fullmatch(element.text or "") is not None
+    has_number = _NUMBER.fullmatch(element.text or "") is not None
+    return has_number and _tag(element.tag) in _NUMBERS
 
 
 def _is_leaf(element: ElementTree.Element) -> bool:

@@ -7,7 +7,7 @@ from itertools import groupby
 from pathlib import Path
 
 from connectors.events import SourcedEvent
-from connectors.formats.call_people import OTHER_SIDE, flag_side
+from connectors.formats.call_people import OTHER_SIDE, direction_side, flag_side, is_two_sided
 from connectors.formats.calls import (
     CALL,
     MAX_FILE,
@@ -83,7 +83,7 @@ def of_text(
 
 def recognises(names: Sequence[str]) -> bool:
     """A turn a row (`speaker,text`), or an exchange a row (`customer,agent`)."""
-    says_who = first_of(names, SPEAKER) is not None or _flag(names) is not None
+    says_who = first_of(names, SPEAKER) is not None or _is_flagged(names)
     return (says_who and first_of(names, WORDS) is not None) or _is_exchange(names)
 
 
@@ -92,19 +92,36 @@ def take_turns(names: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
     if rows and _is_exchange(names):
         return _are_spoken(names, rows)
     column, call = first_of(names, SPEAKER), first_of(names, CALL)
-    if column is None or names[column] not in SENDERS or len(rows) < 1:
-        return True
+    if column is None:
+        return call is None or not _has_values_apart(call, rows)
+    return names[column] not in SENDERS or not rows or _come_again(names, rows, column, call)
+
+
+def _come_again(
+    names: Sequence[str], rows: Sequence[Sequence[str]], column: int, call: int | None
+) -> bool:
+    """Do senders come again in the rows, or name a side?"""
     labels = {row[column].strip().casefold() for row in rows} - {""}
     calls = {row[call] for row in rows} if call is not None else ()
     come_again = 2 * len(labels) <= len(rows) or 0 < len(calls) < len(rows)
     return any(map(speaker, labels)) or (come_again and "subject" not in names)
 
 
+def _is_flagged(names: Sequence[str]) -> bool:
+    """Says a flag who speaks? A direction says so of a call's rows alone: messages and tweets have
+    one, too. Rows with an `id` are no turns by a flag.
+    """
+    flag = _flag(names)
+    if flag is None or first_of(names, CALL[:-1]) is not None:
+        return flag is not None
+    return "id" not in names and direction_side(names[flag[0]]) is None
+
+
 def _flag(names: Sequence[str]) -> tuple[int, Speaker] | None:
     """The column that says of each turn whether it is of this side: `is_agent`, `from_customer`."""
     for place, name in enumerate(names):
         side = flag_side(name)
-        if side:
+        if side and is_two_sided(name):
             return place, side
     return None
 
@@ -112,6 +129,11 @@ def _flag(names: Sequence[str]) -> tuple[int, Speaker] | None:
 def _is_exchange(names: Sequence[str]) -> bool:
     sides = {_side(name) for name in names} - {None}
     return len(sides) == 2 and first_of(names, (*SPEAKER, *TEXT.known)) is None
+
+
+def _has_values_apart(column: int, rows: Sequence[Sequence[str]]) -> bool:
+    """Has each of several rows a value of its own there, as of an id of its own?"""
+    return 1 < len(rows) == len({row[column] for row in rows})
 
 
 def _are_spoken(names: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:

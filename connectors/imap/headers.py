@@ -28,6 +28,15 @@ _FORM_ADDRESS = re.compile(
     r"(?:[^<>@\n]{0,60}<|[ \xa0\t*_]{0,8})([^\s<>@]{1,90}@[\w.-]{1,200})>?\s*$",
     re.I | re.M,
 )
+# A line of a form that is a label by itself; one more than that of the address makes a form.
+_LABEL_ALONE = re.compile(
+    r"^[ \t*_]{0,8}(?:[^\W\d_]{1,12} ){0,2}"
+    r"(?:name|first name|last name|nom|nombre|nome|message|mensaje|comments?|commentaires?"
+    r"|comentarios?|subject|sujet|objet|asunto|topic|phone|t[eé]l[eé]phone|tel[eé]fono|question"
+    r"|enquiry|inquiry|order number|vorname|nachname|nachricht|betreff|telefon|messaggio|oggetto"
+    r"|telefono|naam|bericht|onderwerp)(?: (?:number|de \w{1,12}))?[ \t*_:?]{0,8}$",
+    re.I | re.M,
+)
 _FORM_ADDRESS_BELOW = re.compile(  # of a form that writes labels on lines of their own
     r"^[ \t*_]{0,8}(?:[\w ]{0,20} )?(?:e-?mail|courriel|correo)(?: [\w ]{0,20})?[ \t*_:]{0,8}\n"
     r"\s{0,4}([^\s<>@]{1,90}@[\w.-]{1,200})[ \t]*$",
@@ -64,15 +73,15 @@ def sender_of(mail: Message, own: str, text: str) -> Sender:
 def _client(replies: list[Sender], own: str, text: str) -> Sender | None:
     """For whom a form or a group sends."""
     other = next((reply for reply in replies if reply.address != own), None)
-    return other or _in_form(text)
+    return other or _in_form(text, own)
 
 
-def automatic(mail: Message, text: str) -> str:
+def automatic(mail: Message, text: str, own: str = "") -> str:
     """The kind of a mail that no person sent (RFC 3834, RFC 3464, and what programs do instead); ''
-    of any other. Our own alerts count, too.
+    of any other. Our own alerts count, too. own: the mailbox's address: in a form it is nobody's.
     """
     submitted = _submitted(mail)
-    has_person = bool(_addresses(mail, "Reply-To")) or _in_form(text) is not None
+    has_person = bool(_addresses(mail, "Reply-To")) or _in_form(text, own) is not None
     if submitted == "auto-generated" and not has_person:
         return "an automatic message"
     if submitted not in ("", "auto-generated") or _answers_automatically(mail, text):
@@ -174,14 +183,16 @@ def _through_own(mail: Message, sender: Sender, replies: list[Sender], own: str)
     return Sender(sender.address, sender.name, is_own=True)
 
 
-def _in_form(text: str) -> Sender | None:
+def _in_form(text: str, own: str) -> Sender | None:
     """The address in a line "E-mail: ..." of a form, only of a text that begins as a form does; or
-    alone below a line "E-mail".
+    alone below a line "E-mail", where another line is a label, too. The mailbox's own is none.
     """
     head = "\n".join(text.strip()[:6000].splitlines()[:15])[:3000]
-    match = _FORM_ADDRESS.search(head) if _LABEL.match(head) else None
-    match = match or _FORM_ADDRESS_BELOW.search(head)
-    return Sender(match[1].lower()[:300]) if match else None
+    beside = _FORM_ADDRESS.findall(head) if _LABEL.match(head) else []
+    below = _FORM_ADDRESS_BELOW.findall(head) if _LABEL_ALONE.search(head) else []
+    addresses = (address.lower()[:300] for address in (*beside, *below))
+    own = own.strip().lower()
+    return next((Sender(address) for address in addresses if address != own), None)
 
 
 def _submitted(mail: Message) -> str:

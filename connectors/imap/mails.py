@@ -36,7 +36,7 @@ def mail_event(
         body = body_of(mail)
     except RecursionError:  # parts in parts in parts, as no mail program makes them
         raise NoComplaint("its parts are nested too deeply") from None
-    if kind := automatic(mail, body.text):
+    if kind := automatic(mail, body.text, own):
         raise NoComplaint(kind)
     sender = sender_of(mail, own, body.text)
     words = _words(mail, body, sender.name)

@@ -125,6 +125,37 @@ def test_a_flag_says_whose_words_those_are(
 
 
 @pytest.mark.parametrize(
+    "turn",
+    [
+        lambda n, who, text: {"speaker": who, "text": text, "is_bot": False},
+        lambda n, who, text: {"author": who, "text": text, "isInternal": False},
+        lambda n, who, text: {"sender": {"type": who}, "text": text, "is_admin": False},
+        lambda n, who, text: {"user": who, "text": text, "is_staff": False},
+        lambda n, who, text: {"user_id": IDS[who], "text": text, "is_bot": False},
+        lambda n, who, text: {"from": who, "text": text, "incoming": who == "agent"},
+        lambda n, who, text: (
+            {"text": text, "is_agent": False, "is_bot": True}
+            if who == "agent"
+            else {"text": text, "is_agent": False}
+        ),
+        lambda n, who, text: {"text": text, "is_bot": who == "agent"},
+    ],
+)
+def test_a_flag_that_is_not_set_takes_nobodys_side_away(
+    tmp_path: Path, turn: Callable[[int, str, str], Any]
+) -> None:
+    users = [{"id": "u7", "role": "agent"}, {"id": "u9", "role": "customer"}]
+    assert heard(tmp_path, {"messages": each(turn), "users": users}) == SAID
+
+
+@pytest.mark.parametrize("flag", ["is_bot", "is_guest", "is_member", "is_verified_buyer"])
+def test_who_is_no_guest_and_no_bot_keeps_the_name(tmp_path: Path, flag: str) -> None:
+    turns = each(lambda n, who, text: {"sender": NAMES[who], "text": text, flag: False})
+
+    assert heard(tmp_path, {"turns": turns}) == NAMED
+
+
+@pytest.mark.parametrize(
     "document",
     [
         {
@@ -206,6 +237,64 @@ def test_messages_of_many_customers_stay_messages_with_or_without_a_flag(tmp_pat
 
     assert [event.kind for event in events] == ["complaint"] * 4
     assert [event.author for event in events] == ["Ann 0", "Ann 1", "Ann 2", "Ann 3"]
+
+
+def message(n: int, **fields: Any) -> dict[str, Any]:
+    return {"id": n, "created_at": f"2026-03-1{n}", "text": f"My oven {n} is cold", **fields}
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        [message(n, user={"name": ("Ann", "Bob")[n % 2]}) for n in range(4)],
+        {
+            "messages": [message(n, user_id=5 + n % 2) for n in range(4)],
+            "users": [{"id": 5, "name": "Ann"}, {"id": 6, "name": "Bob"}],
+        },
+        {"messages": [message(n, author={"displayName": "AB"[n % 2]}) for n in range(4)]},
+        {"reviews": [message(n, is_verified_buyer=n % 2 == 0) for n in range(4)]},
+        {"reviews": [message(n, is_guest=n % 2 == 0) for n in range(4)]},
+    ],
+)
+def test_customers_who_write_again_are_no_call(tmp_path: Path, document: Any) -> None:
+    path = tmp_path / "messages.json"
+    path.write_text(json.dumps(document))
+
+    events = [event for event, _ in open_file(path, on_bad_row=pytest.fail)]
+
+    assert [(event.kind, event.text) for event in events] == [
+        ("complaint", f"My oven {n} is cold") for n in range(4)
+    ]
+
+
+@pytest.mark.parametrize("ids", [["1"], ["1", "2"], ["a", "b", "c"]])
+@pytest.mark.parametrize("way", [{"direction": "inbound"}, {"speaker_id": "u7"}, {}])
+@pytest.mark.parametrize("list_name", ["calls", "conversations"])
+def test_calls_with_their_turns_in_one_text_are_calls_and_no_turns(
+    tmp_path: Path, ids: list[str], way: dict[str, str], list_name: str
+) -> None:
+    calls = [
+        {"call_id": id, **way, "transcript": f"Agent: {OPEN}\nCustomer: {BROKEN} {id}"}
+        for id in ids
+    ]
+    path = tmp_path / "calls.json"
+    path.write_text(json.dumps({list_name: calls}))
+
+    events = [event for event, _ in open_file(path, on_bad_row=pytest.fail)]
+
+    assert [[(turn.speaker, turn.text) for turn in event.turns] for event in events] == [
+        [("agent", OPEN), ("customer", f"{BROKEN} {id}")] for id in ids
+    ]
+
+
+def test_a_record_separator_before_each_call_is_no_part_of_it(tmp_path: Path) -> None:
+    turns = each(lambda n, who, text: {"speaker": who, "text": text})
+    path = tmp_path / "calls.json"
+    path.write_text("".join(f"\x1e{json.dumps({'id': n, 'turns': turns})}\n" for n in (1, 2)))
+
+    events = [event for event, _ in open_file(path, on_bad_row=pytest.fail)]
+
+    assert [event.id for event in events] == ["call:1", "call:2"]
 
 
 def test_a_style_of_captions_is_the_speaker_where_no_name_is_given(tmp_path: Path) -> None:

@@ -407,3 +407,27 @@ def test_a_form_that_writes_its_labels_above_names_the_customer(form):
     assert (
         said(mail(body, b"From: Oven <wordpress@oven.example>\r\n")).author == "olga@post.example"
     )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Your oven is on its way.\nYou reach us by email\nsupport@ours.example\n",
+        "You reach us by email\nhelp@oven.example\nYour team\n",
+        "Name\nOlga\nEmail\nsupport@ours.example\nMessage\nIt is cold.",
+        "Name: Olga\nE-mail: support@ours.example\n",
+        "Questions?\nWrite an e-mail:\nSupport@Ours.example\n",
+    ],
+)
+@pytest.mark.parametrize("is_automatic", [True, False])
+def test_an_address_to_write_to_in_a_notice_is_no_customers(text, is_automatic):
+    head = b"From: Oven <no-reply@oven.example>\r\n"
+    raw = mail(
+        text.encode(), head + b"Auto-Submitted: auto-generated\r\n" if is_automatic else head
+    )
+
+    if is_automatic:
+        with pytest.raises(NoComplaint, match="an automatic message"):
+            mail_event(raw, CAME, own="support@ours.example")
+    else:
+        assert mail_event(raw, CAME, own="support@ours.example").author == "no-reply@oven.example"

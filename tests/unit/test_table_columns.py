@@ -215,6 +215,29 @@ def test_a_column_that_says_whose_turn_it_is_names_both_sides(tmp_path, flag, ye
 
 
 @pytest.mark.parametrize(
+    "names",
+    [
+        ("tweet_id", "author_id", "inbound", "created_at", "text"),
+        ("id", "author_id", "incoming", "date", "text"),
+        ("id", "name", "outgoing", "date", "message"),
+        ("number", "user_name", "from_me", "date", "body"),
+        ("id", "author", "is_guest", "date", "comment"),
+        ("conversation_id", "author", "inbound", "date", "text"),
+    ],
+)
+def test_a_flag_of_messages_each_of_its_own_makes_them_no_call(tmp_path, names):
+    rows = [
+        ("1", "ann", "True", "2026-03-12", TEXTS[0]),
+        ("2", "bob", "False", "2026-03-13", TEXTS[1]),
+    ]
+    events, _ = read(tmp_path, table(names, *rows))
+
+    assert [(event.kind, event.text) for event in events] == [
+        ("complaint", text) for text in TEXTS[:2]
+    ]
+
+
+@pytest.mark.parametrize(
     ("names", "first", "second"),
     [
         (

@@ -76,6 +76,23 @@ def test_elements_that_name_their_speakers_are_turns(tmp_path, content):
     assert len({turn.name or turn.speaker for turn in call.turns}) == 2
 
 
+@pytest.mark.parametrize("said", ["48213", "3.5", "10:30", "100%"])
+@pytest.mark.parametrize("tag", ["text", "Body", "words"])
+def test_a_number_that_is_said_stays_and_one_of_the_program_goes(tmp_path, tag, said):
+    turns = (
+        f"<turn><id>7</id><speaker>{who}</speaker><{tag}>{text}</{tag}><end-time>9.5</end-time>"
+        "<confidence>0.9</confidence></turn>"
+        for who, text in (("Agent", TOM), ("Customer", said))
+    )
+    [call], reasons = read(tmp_path, f"<call>{''.join(turns)}</call>", "call.xml")
+
+    assert [(turn.speaker, turn.text) for turn in call.turns] == [
+        ("agent", TOM),
+        ("customer", said),
+    ]
+    assert reasons == []
+
+
 def test_a_document_type_is_refused_before_anything_is_expanded(tmp_path):
     bomb = '<!DOCTYPE tt [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]>'
     text = HEAD.replace("<tt ", f"{bomb}<tt ", 1) + BODIES["labels"]

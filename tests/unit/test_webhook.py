@@ -175,6 +175,9 @@ def words(*texts):
         ({"blocks": [{"data": {"text": "a"}}, {"data": {"text": "b"}}]}, "a\nb"),
         ({"root": {"children": [{"children": words("a")}, {"children": words("b")}]}}, "a\nb"),
         ({"content": [{"content": [{"content": words("a")}, {"content": words("b")}]}]}, "a\nb"),
+        ({"contentType": "html", "content": "<p>My oven is cold</p>"}, "<p>My oven is cold</p>"),
+        ([{"role": "user", "content": "a"}, {"role": "user", "content": "b"}], "a\nb"),
+        ({"type": "text", "text": {"content": "no gas"}}, "no gas"),
     ],
 )  # fmt: skip
 def test_rich_text_keeps_every_word_and_every_line(rich, text):
