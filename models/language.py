@@ -99,6 +99,8 @@ _MIXED_IN = frozenset(
     tolong dong sudah saya tidak belum kapan seminggu kenapa nggak gak banget
     """.split()  # noqa: SIM905 the same
 )
+# English by themselves: "Flight Mon 7am EST", "do me a favor". They count beside another word.
+_ENGLISH_TOO = frozenset({"mon", "est", "favor"})
 _MIXED_SHARE = 0.15  # of such words, and as many English ones, in a text of two languages
 
 _CLEARLY = 0.80  # the detector is this sure, and no English word speaks against it
@@ -143,6 +145,8 @@ def _is_mixed(words: list[str], plain: float) -> bool:
     if plain < _MIXED_SHARE:
         return False
     mixed_in = [word for word in (word.lower() for word in words) if word in _MIXED_IN]
+    if set(mixed_in) <= _ENGLISH_TOO:
+        return False
     return len(set(mixed_in)) >= 2 and len(mixed_in) >= _MIXED_SHARE * len(words)
 
 

@@ -90,6 +90,12 @@ class Embedded:
                 pids.append(int(lease.name))
         return pids
 
+    def pids(self) -> tuple[int, int]:
+        """Of the broker and of PostgreSQL, which this process holds."""
+        broker = json.loads((self._home / "broker.json").read_text())["pid"]
+        postgres = (self._home / "postgres" / "postmaster.pid").read_text().splitlines()[0]
+        return int(broker), int(postgres)
+
     def release(self, drained: Callable[[str], bool]) -> bool:
         """Give the lease back; the last one stops the parts. False: nothing was done, for there is
         something to drain.

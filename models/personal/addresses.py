@@ -42,24 +42,32 @@ _LINE = re.compile(
     rf"(?: (?:[NS][EW]?|[EW])(?!\w))?(?:,? {_UNIT}(?!\w))?(?:,? (?:{_CITY},? )?"
     rf"(?:{_POSTCODE}|(?:{_STATE},? )?\d{{5}}(?:-\d{{4}})?|{_STATE}(?=[^\w\s]|\Z))(?!\w))?"
 )
+# words of any sentence, too: "two parcels way too late", "one hard drive back"
+_EVERYDAY = r"(?P<everyday>(?i:drive|court|way|close))"
 _LOWER_CASE_LINE = re.compile(
     rf"{_NOT_WITHIN}\d{{1,5}}[a-z]? (?P<name>[\w'’.\-]{{2,25}}(?: [\w'’.\-]{{2,25}}){{0,2}}) "
-    rf"(?:{_STREET}|(?i:drive|court|way|close|st|dr))(?!\w)"
+    rf"(?:{_STREET}|{_EVERYDAY}|(?i:st|dr))(?!\w)"
 )
 _SPOKEN_LINE = re.compile(
     rf"(?P<number>{_SPOKEN_NUMBER}) (?P<name>[\w'’.\-]{{2,25}}(?: [\w'’.\-]{{2,25}}){{0,2}}) "
-    rf"(?:{_STREET}|(?i:drive|court|way|close))(?!\w)"
+    rf"(?:{_STREET}|{_EVERYDAY})(?!\w)"
 )
 _ADDRESS_CONTEXT = re.compile(
     r"(?<!\w)(?:live|lives|living|address|addr|deliver(?:ed|y)?|ship(?:ped)?|send|sent|moved|house"
     r"|home|located|resident)(?!\w)[^\d\n\ue000]{0,25}\Z",
     re.IGNORECASE,
 )
+# Things are sent, too: behind these an everyday word ends the sentence or the street.
+_SENT_CONTEXT = re.compile(
+    r"(?<!\w)(?:deliver(?:ed|y)?|ship(?:ped)?|send|sent)(?!\w)", re.IGNORECASE
+)
+_WHERE_TO = re.compile(r"(?: to|(?<!\w)at|:) ?\Z", re.IGNORECASE)
+_ENDS_ADDRESS = re.compile(r" ?(?:[^\w\s'’]|\n|\Z)| in(?!\w)")
 _NO_NAME = frozenset(
     """
     a the of in on at to from down up and or my your hour hours hr hrs min mins minute minutes day
     days week weeks mile miles km people person times star more other busy long block blocks car
-    cars years year months am pm
+    cars years year months am pm either this that each same
     """.split()  # noqa: SIM905 a list of words reads best as words
 )
 
@@ -86,16 +94,25 @@ def addresses(text: str, country: str | None = None) -> Iterator[tuple[int, int]
     for match in _LINE.finditer(text):
         if _names_a_street(match["name"]):
             yield match.span()
-    for match in _LOWER_CASE_LINE.finditer(text):
-        before = max(0, match.start() - 45), match.start()
-        if _names_a_street(match["name"]) and _ADDRESS_CONTEXT.search(text, *before):
-            yield match.span()
-    for match in _SPOKEN_LINE.finditer(text):
-        before = max(0, match.start() - 45), match.start()
-        if _names_a_street(match["name"]) and _ADDRESS_CONTEXT.search(text, *before):
-            yield match.span()
+    for line in (_LOWER_CASE_LINE, _SPOKEN_LINE):
+        for match in line.finditer(text):
+            if _names_a_street(match["name"]) and _is_where_somebody_is(text, match):
+                yield match.span()
     for match in _ELSEWHERE.finditer(text):
         yield match.span()
+
+
+def _is_where_somebody_is(text: str, match: re.Match[str]) -> bool:
+    """By the words before it; behind what is sent, by the words after an everyday word as well."""
+    context = _ADDRESS_CONTEXT.search(text, max(0, match.start() - 45), match.start())
+    if context is None:
+        return False
+    everyday = match["everyday"]
+    if everyday is None or everyday.istitle() or match["name"].split()[-1][0].isupper():
+        return True
+    if not _SENT_CONTEXT.match(context[0]) or _WHERE_TO.search(context[0]):
+        return True
+    return _ENDS_ADDRESS.match(text, match.end()) is not None
 
 
 def _names_a_street(name: str) -> bool:

@@ -82,7 +82,8 @@ _I_AM = re.compile(
     rf"(?={_SPACE}(?P<name>[^\W\d_a-z][\w.'’\-]{{0,25}}{_SPACE}{_WORD}(?:{_SPACE}{_WORD})?))"
 )
 _GOES_ON = re.compile(
-    r"(?:,|\.)? (?:(?:and (?:I|my)|I|my|calling|from|(?:a |your )?customer (?:since|of|for)"
+    r"(?:,|\.)? (?:(?:and (?:I|my)|I|my|calling|from"
+    r"|(?:a |your |(?<=[,.] ))customer (?:since|of|for)"
     r"|und ich|ich|aus|et je|je|y|llevo|vivo|tengo|e|aspetto|abito|ho)(?!\w)|(?:et )?j['’])"
 )
 
@@ -182,6 +183,14 @@ _NO_NAME = frozenset(
 )
 
 
+# Behind "I am" what somebody is with a brand: "Ich bin Telekom Kunde", "I am United Platinum". Gold
+# and Silver are surnames, too, and stay names.
+_WITH_A_BRAND = frozenset(
+    """
+    kunde kundin kunden cliente clienta abonné abonnée mitglied member platinum elite premium
+    premier medallion
+    """.split()  # noqa: SIM905 the same
+)
 _WORDS_IN_SMALL_LETTERS = 2  # of a name, at most: more are the sentence
 _INITIAL = re.compile(r"[^\W\d_a-z]\.")
 
@@ -228,7 +237,10 @@ def _introductions(text: str, lower: str) -> Iterator[tuple[int, int]]:
         yield from _span(match, "name", loose=True)
     for match in _I_AM.finditer(text):
         for start, end in _span(match, "name", fewest=2):
-            if _GOES_ON.match(text, end) and not _is_title_case(text[start:end]):
+            words = text[start:end].lower().split()
+            if _GOES_ON.match(text, end) and not (
+                _is_title_case(text[start:end]) or _WITH_A_BRAND.intersection(words)
+            ):
                 yield start, end
 
 

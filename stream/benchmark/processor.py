@@ -7,12 +7,14 @@ import platform
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import psutil
 
 from connectors.events import Event, decode, encode
 from models import processor
+from stream.embedded import Embedded
 from stream.store.rows import as_stored
 from stream.triage.cues import thesaurus
 from stream.triage.fold import fold
@@ -29,20 +31,35 @@ INSTRUCTIONS = {
 
 
 class Meter:
-    """Processor time of a process from here on; cores that it keeps busy."""
+    """Processor time of a process from here on; cores that it keeps busy.
 
-    def __init__(self, pid: int) -> None:
+    with_children: of those that it started as well, also of the ones that have ended since.
+    """
+
+    def __init__(self, pid: int, *, with_children: bool = False) -> None:
         self._process = psutil.Process(pid)
+        self._seconds = _family_seconds if with_children else _seconds
         self._started = time.perf_counter()
-        self._used = _seconds(self._process)
+        self._used = self._seconds(self._process)
 
     def read(self, events: int) -> dict[str, float]:
         """ms_per_event and cores since the meter was made."""
-        used = _seconds(self._process) - self._used
+        used = self._seconds(self._process) - self._used
         return {
             "ms_per_event": round(1000 * used / events, 3),
             "cores": round(used / (time.perf_counter() - self._started), 2),
         }
+
+
+def meters(embedded: Embedded, worker: int) -> dict[str, Meter]:
+    """A meter of each process that an event passes: `load` is the one that asks for it."""
+    broker, postgres = embedded.pids()
+    return {
+        "worker": Meter(worker),
+        "broker": Meter(broker),
+        "postgres": Meter(postgres, with_children=True),  # a process for every connection
+        "load": Meter(os.getpid()),
+    }
 
 
 def by_part(
@@ -122,3 +139,12 @@ def machine() -> dict[str, Any]:
 def _seconds(process: psutil.Process) -> float:
     used = process.cpu_times()
     return float(used.user + used.system)
+
+
+def _family_seconds(process: psutil.Process) -> float:
+    total = _seconds(process)
+    for child in process.children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            total += _seconds(child)
+    ended = process.cpu_times()
+    return total + float(ended.children_user + ended.children_system)

@@ -23,12 +23,12 @@ from connectors.demo import demo_day
 from connectors.events import Event, SourcedEvent, Tweet, encode
 from connectors.files import open_file
 from models.redact import redact
-from stream.benchmark.processor import Meter, by_part, machine
+from stream.benchmark.processor import Meter, by_part, machine, meters
 from stream.benchmark.rest import bench_api
 from stream.bootstrap.loading import load_analyzer, load_judge
 from stream.bootstrap.parts import Parts, ensure_migrated, parts
 from stream.bootstrap.worker_process import worker_process
-from stream.embedded import free_port
+from stream.embedded import Embedded, free_port
 from stream.ingest.publish import ingest, topic_of
 from stream.kafka import Outgoing, Publisher
 from stream.records import AnalysisRecord
@@ -105,6 +105,7 @@ async def _measure(
             worker_process(running.settings.home, port=port, settings=switch)
         )
         publisher = await stack.enter_async_context(running.kafka.publisher())
+        embedded = Embedded(running.settings.home)
 
         console.print(f"warming up, drafts {'on' if drafts else 'off'} ...")
         tweets = iter(bench_events(texts))
@@ -124,8 +125,15 @@ async def _measure(
         async def latency(rate: float) -> dict[str, Any]:
             console.print(f"latency at {rate:g} events a second for {seconds:g} s ...")
             timed = list(islice(tweets, int(rate * seconds)))
+            at_work = meters(embedded, worker.pid)
             latencies = await _latencies(running, publisher, timed, rate)
-            return {"rate": rate, "events": len(latencies), **_percentiles(latencies)}
+            used = {part: meter.read(len(timed)) for part, meter in at_work.items()}
+            return {
+                "rate": rate,
+                "events": len(latencies),
+                **_percentiles(latencies),
+                "processor_ms_per_event": {part: of["ms_per_event"] for part, of in used.items()},
+            }
 
         half = min(max(1.0, round(events / took / 2)), MOST_RATE)
         return {

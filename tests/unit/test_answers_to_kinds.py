@@ -96,10 +96,25 @@ def test_nobody_is_thanked_for_kind_words_that_were_none(replier, text, mood, to
         ("cheap and nasty, using @SkyNorth from now on", "coming to us"),
         ("you are the worst, never flying @SkyNorth next time", "leaving"),
         ("I will not be flying with @SkyNorth next time, never again", "leaving"),
+        ("they are hopeless, switching over to @SkyNorth!", "coming to us"),
     ],
 )
 def test_who_comes_to_us_is_told_no_sorry_and_who_leaves_is(text, kind):
     assert kind_of(ReplyRequest(text, BRAND, "other", None, "negative", 1)) == kind
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I keep going back to @SkyNorth and they send me home",
+        "had to go back to @SkyNorth, they sent me away",
+        "coming back to @SkyNorth to return it a third time",
+    ],
+)
+def test_who_comes_back_with_the_same_trouble_is_not_thanked_for_it(text):
+    request = ReplyRequest(text, BRAND, "other", None, "negative", 1)
+
+    assert kind_of(request) != "coming to us"
 
 
 @pytest.mark.parametrize(
@@ -111,6 +126,7 @@ def test_who_comes_to_us_is_told_no_sorry_and_who_leaves_is(text, kind):
         "Sorry, my bad, it is no longer a problem",
         "ok it's fine now",
         "It's cool, that worked",
+        "my mistake I misread it",
     ],
 )
 @pytest.mark.parametrize("mood", ["neutral", "negative"])
@@ -119,6 +135,72 @@ def test_who_needs_nothing_any_more_is_promised_no_look(replier, text, mood):
 
     assert "look" not in words
     assert "anything else" in words
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Your technician never figured it out",
+        "It's working now and then",
+        "sorry, my bad luck continues",
+        "my mistake was to come to you",
+        "That did it, I'm leaving",
+    ],
+)
+def test_who_still_has_trouble_is_not_thanked_for_saying_that_all_is_well(text):
+    request = ReplyRequest(text, BRAND, "other", None, "negative", 0)
+
+    assert kind_of(request) != "no need any more"
+
+
+@pytest.mark.parametrize(
+    ("text", "is_tried"),
+    [
+        ("I'll try it tonight", True),
+        ("Ok, will do tomorrow", True),
+        ("we will when I am back home", True),
+        ("will let you know", True),
+        ("They said it will later be delivered", False),
+        ("the courier will try again tomorrow", False),
+        ("apparently it will tomorrow be a week", False),
+    ],
+)
+def test_who_is_thanked_for_trying_says_that_they_will(text, is_tried):
+    request = ReplyRequest(text, "Northwind", "other", None, "neutral", 0)
+
+    assert (kind_of(request) == "will try it") is is_tried
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a fraudulent direct debit left my bank",
+        "there is a fraudulent credit card charge",
+        "a fraudulent bank transfer went out on Friday",
+    ],
+)
+def test_fraud_is_heard_whatever_kind_of_payment_it_was(text):
+    assert kind_of(ReplyRequest(text, None, "billing", None, "negative", 1)) == "fraud"
+
+
+@pytest.mark.parametrize(
+    ("text", "is_said"),
+    [
+        ("member since 2012 and want to get home, late again", False),
+        ("I paid £12.50 to sit here, late again", False),
+        ("the 7:32 service from Leeds is late again", True),
+        ("the 0732 from Leeds is late again", True),
+        ("your 7.32 to Leeds is late again", True),
+        ("your 8am train to Leeds is late again", True),
+    ],
+)
+def test_a_departure_is_a_time_and_a_place(replier, text, is_said):
+    request = ReplyRequest(
+        text, "Northwind", "delay and cancellation", None, "negative", 1, trade="railway"
+    )
+    words = draft(replier, request).lower()
+
+    assert ("which train" not in words) is is_said
 
 
 @pytest.mark.parametrize("trade", ["restaurant", "supermarket"])
@@ -138,6 +220,25 @@ def test_food_that_is_not_right_gets_an_apology_however_lightly_it_is_told(repli
     )
 
     assert "sorry" in draft(replier, request).lower()
+
+
+@pytest.mark.parametrize(
+    ("text", "is_food"),
+    [
+        ("My loyalty points expired yesterday", False),
+        ("this is a raw deal", False),
+        ("your store is cold", False),
+        ("the prices on the shelf are out of date", False),
+        ("my pizza was cold", True),
+        ("sold me milk that had expired", True),
+        ("it arrived stone cold", True),
+        ("there is mould on the jar", True),
+    ],
+)
+def test_only_food_can_be_cold_raw_or_out_of_date(text, is_food):
+    request = ReplyRequest(text, "Northwind", "other", None, "negative", 1, trade="supermarket")
+
+    assert (kind_of(request) == "food that is not right") is is_food
 
 
 @pytest.mark.parametrize(

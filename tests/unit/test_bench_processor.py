@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 
 import psutil
 from fakes import sentiment_of_length, tweet
@@ -38,6 +40,21 @@ def test_a_meter_counts_from_where_it_was_made():
 
     assert used["ms_per_event"] >= 0
     assert 0 <= used["cores"] <= 2 * (os.cpu_count() or 1)
+
+
+def test_a_meter_with_children_counts_those_that_run_and_those_that_ended():
+    burn = "import time\nwhile time.process_time() < 0.3: pass\n"
+    alone, family = Meter(os.getpid()), Meter(os.getpid(), with_children=True)
+    subprocess.run([sys.executable, "-c", burn], check=True)
+    waits = f"{burn}print(1, flush=True)\ninput()"
+    with subprocess.Popen(
+        [sys.executable, "-c", waits], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
+        child.stdout.readline()
+        by_family, by_itself = family.read(1), alone.read(1)
+        child.communicate(b"\n")
+
+    assert by_family["ms_per_event"] - by_itself["ms_per_event"] >= 550
 
 
 def test_the_machine_is_named_by_what_makes_the_model_fast(monkeypatch):

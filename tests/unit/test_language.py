@@ -105,6 +105,9 @@ def test_another_language_mixed_with_english_is_marked_and_not_refused(part, mar
         "Merci beaucoup, the flight to Aix was lovely",
         "Danke to the lady at the Frankfurt desk, she found my bag",
         "I flew from Dos Santos to Tres Cruces and the seat was broken",
+        "Flight Mon 7am EST cancelled",
+        "do me a favor and call Mon 9am EST",
+        "FLIGHT MON 7AM EST DELAYED",
     ],
 )
 def test_english_with_a_word_of_thanks_or_a_place_in_it_is_english(text):

@@ -1,5 +1,6 @@
 """Personal data as people write it: each kind many ways, and what only looks like it."""
 
+import re
 import string
 
 import pytest
@@ -118,10 +119,34 @@ def test_an_address_is_found_however_it_is_spelled(address):
         "slow. At no point in time",
         "meet me at the store at 9",
         "cc @ana.example.com hi",
+        "You delivered two parcels way too late",
+        "You delivered 2 parcels WAY too late",
+        "I sent two emails way before that",
+        "They delivered one box close to noon",
+        "sent three letters court dates",
+        "I sent one hard drive back to you",
+        "I sent two emails either way.",
     ],
 )
 def test_what_only_sounds_like_an_address_stays(text):
     assert redact(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "deliver it to {forty two elm drive} and ring",
+        "I live at {twenty two maple court} still",
+        "please send it {forty two elm close}, thanks",
+        "Please deliver to {14 station way} by noon",
+        "sent {twelve Elm drive} by friday",
+        "sent {twelve elm Drive} by friday",
+    ],
+)
+def test_a_street_that_is_an_everyday_word_is_one_where_something_goes(text):
+    before, address, after = re.split("[{}]", text)
+
+    assert redact(before + address + after) == f"{before}[address]{after}"
 
 
 @pytest.mark.parametrize(
@@ -240,6 +265,9 @@ def test_a_number_that_does_not_check_or_belongs_to_an_order_is_no_national_numb
         ("From: Jane\nSubject: Bus to York", "From: [name]\nSubject: Bus to York"),
         ("From: Jane Roe\nTo: Delta\nMy flight", "From: [name]\nTo: Delta\nMy flight"),
         ("Name: Jane Roe\nFrom: Leeds\nTo: York", "Name: [name]\nFrom: Leeds\nTo: York"),
+        ("Ich bin Jana Kunz, ich warte", "Ich bin [name], ich warte"),
+        ("I'm John Silver from Leeds", "I'm [name] from Leeds"),
+        ("I am Jane Roe, customer since 1", "I am [name], customer since 1"),
         ("ich heiße Sabine Krüger.", "ich heiße [name]."),
         ("je m'appelle Amélie Durand", "je m'appelle [name]"),
         ("me llamo Lucía Gómez Ruiz y", "me llamo [name] y"),
@@ -272,6 +300,12 @@ def test_a_name_is_replaced_where_somebody_introduces_themselves_or_signs(text, 
         "this is Thames Water at its finest",
         "I'm Still Waiting For My Refund",
         "Thanks\nStill waiting though",
+        "I am Delta Gold customer since 2004",
+        "I am United Platinum, calling again",
+        "Ich bin Telekom Kunde, ich warte",
+        "Ich bin Vodafone Kundin aus Kiel",
+        "Je suis Orange Cliente et je",
+        "Sono Vodafone Cliente, aspetto",
         "Kind regards is not an answer",
         "Best\nProduct\nEver\nuntil it broke",
         "ich heiße das nicht gut",

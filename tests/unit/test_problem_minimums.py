@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from models.artifact import OF_PROBLEM, OF_TOPIC, default_artifact, load_artifact
+import json
+
+from models.artifact import CARD, OF_PROBLEM, OF_TOPIC, STORY, default_artifact, load_artifact
+from models.calls.cues import read_cues
+from models.calls.head import CARD as CALLS_CARD
+from models.calls.head import load_head
+from models.training.calls.train import card as calls_card
+from models.training.release.card import card
 from models.training.release.thresholds import inherited_minimums, lasting_minimums
 
 CHOSEN = {
@@ -46,3 +53,23 @@ def test_a_history_keeps_what_it_does_not_teach_again():
         task: value for task, value in CHOSEN.items() if not task.startswith("topic")
     }
     assert both == {}
+
+
+def test_the_shipped_cards_are_what_their_stories_write():
+    folder = default_artifact()
+    story = json.loads((folder / STORY).read_text(encoding="utf-8"))
+
+    assert (folder / CARD).read_text(encoding="utf-8") == card(story)
+    head = load_head(folder, load_artifact(folder).version, read_cues())
+    assert head is not None
+    assert (folder / CALLS_CARD).read_text(encoding="utf-8") == calls_card(head)
+
+
+def test_a_card_says_which_topics_and_problems_have_a_threshold_of_their_own():
+    story = json.loads((default_artifact() / STORY).read_text(encoding="utf-8"))
+
+    own = card(story | {"least_probability": CHOSEN})
+    plain = card(story | {"least_probability": {"topic": 0.3, "problem": 0.4}})
+
+    assert "topic from 0.3 (`TV` from 0.7), problem from 0.4 (2 of them from 0.8 to 0.9" in own
+    assert "topic from 0.3, problem from 0.4, words" in plain

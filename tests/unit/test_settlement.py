@@ -128,6 +128,13 @@ def test_thanks_for_help_speak_for_it_and_thanks_for_lies_do_not(word, closes):
         ("your TV is back to front", False),
         ("my phone is back in your shop for the third time", False),
         ("the power is back and smoke is coming from the socket", False),
+        ("the noise on the line, it is back again", False),
+        ("the same problem is back again", False),
+        ("Sorry to bother you, but my line is down", False),
+        ("sorry for the trouble but the box blinks red", False),
+        ("Forget it, I'm leaving", False),
+        ("forget it, I am done with you", False),
+        ("the internet is back again", True),
     ],
 )
 def test_other_words_for_thanks_and_for_over_speak_for_it_too(word, closes):

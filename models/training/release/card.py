@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from models.artifact import OF_PROBLEM
+from models.artifact import OF_PROBLEM, OF_TOPIC
 
 _RUN = """Run `earshot train sentiment models/training/configs/heads.toml` with the data in
 `../shared/data` (or `EARSHOT_SHARED`). It starts from {start}
@@ -77,8 +77,8 @@ def card(story: Mapping[str, Any]) -> str:
         else "(none: no test split)",
         validation=_table(story["validation"]),
         temperatures=", ".join(f"{task} {value}" for task, value in story["temperatures"].items()),
-        chosen=f"topic from {story['least_probability']['topic']}, "
-        f"problem from {story['least_probability']['problem']}{_of_single(story)}, "
+        chosen=f"topic from {story['least_probability']['topic']}{_of_single_topics(story)}, "
+        f"problem from {story['least_probability']['problem']}{_of_single_problems(story)}, "
         f"words from {story['cause_least']}, strange above {story['strange_most']}, "
         f"dissatisfaction of the grades 2 to 5 from {', '.join(map(str, story['levels']))}",
         gate="\n".join(story["gate"]),
@@ -88,7 +88,17 @@ def card(story: Mapping[str, Any]) -> str:
     )
 
 
-def _of_single(story: Mapping[str, Any]) -> str:
+def _of_single_topics(story: Mapping[str, Any]) -> str:
+    """What is said of the topics that take a probability of their own."""
+    own = [
+        f"`{task.removeprefix(OF_TOPIC)}` from {value}"
+        for task, value in story["least_probability"].items()
+        if task.startswith(OF_TOPIC)
+    ]
+    return f" ({', '.join(own)})" if own else ""
+
+
+def _of_single_problems(story: Mapping[str, Any]) -> str:
     """What is said of the problems that take a probability of their own."""
     own = [v for task, v in story["least_probability"].items() if task.startswith(OF_PROBLEM)]
     if not own:
