@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from replayed import SAMPLES, Replayed, sample, written
 
+from connectors.base import FormatError
 from connectors.events import Deleted, Transcript, encode
 from connectors.files import BadRow, open_file
 from connectors.formats.speakers import turns
@@ -265,6 +266,13 @@ def test_keys_of_json_in_another_encoding_are_found_again(tmp_path, format):
     events = open_file(path, format, on_bad_row=lambda _: None)
 
     assert [event.text for event, _ in events] == ["line down", "late"]
+
+
+def test_a_table_that_somebody_calls_sentiment140_says_what_it_lacks(tmp_path):
+    path = written(tmp_path, "author,user,text\nada,a,late again\nbob,b,no line\n")
+
+    with pytest.raises(FormatError, match="the column id, date is missing"):
+        open_file(path, "sentiment140", on_bad_row=lambda _: None)
 
 
 def test_a_table_of_turns_without_ids_is_one_call(tmp_path):
