@@ -64,7 +64,7 @@ def _read_sentiment140(
 ) -> Iterator[SourcedEvent]:
     if not {"user", "text"} <= set(head.names):
         head = head.without_header(tweets.SENTIMENT140)
-    head.need(("id", "date", "user", "text"))
+    head.need(tweets.OF_140)
     return rows_as_events(
         rows_of(file, head, start, on_bad_row), tweets.sentiment140(head.names), on_bad_row
     )

@@ -13,6 +13,7 @@ from connectors.formats.times import twitter_time, written_time
 AIRLINE = ("tweet_id", "airline", "name", "text", "tweet_created")
 # The original has no header, only this order.
 SENTIMENT140 = ("polarity", "id", "date", "query", "user", "text")
+OF_140 = ("id", "date", "user", "text")  # that are read of them
 
 # With its semicolon alone: `?a=1&copy=2` is an address. Sentiment140 escaped some texts twice.
 _ESCAPE = re.compile(r"&(?:amp|lt|gt|quot|apos|nbsp|#\d{1,5}|#[xX][0-9a-fA-F]{1,4});")
@@ -56,7 +57,7 @@ def airline(names: Sequence[str]) -> Callable[[list[str]], Tweet]:
 
 def sentiment140(names: Sequence[str]) -> Callable[[list[str]], Tweet]:
     """Rows of Sentiment140, which names no brand."""
-    id_, date, user, text = (names.index(column) for column in ("id", "date", "user", "text"))
+    id_, date, user, text = (names.index(column) for column in OF_140)
     return lambda row: _tweet(row[id_], twitter_time(row[date]), row[user], row[text])
 
 

@@ -143,8 +143,10 @@ def is_repeat(text: str, recent: Collection[str]) -> bool:
 
 
 _OF_ANY_ANSWER = frozenset(
-    {"unfinished", "personal data", "no apology", "no hand-over", "too long", "repeat"}
-    | {"asks in public", "profanity", "blame"}
+    (
+        *("unfinished", "personal data", "no apology", "no hand-over", "too long", "repeat"),
+        *("asks in public", "profanity", "blame"),
+    )
 )
 _INVENTED: Mapping[str, str] = {
     "user": "handle",

@@ -254,6 +254,15 @@ async def test_the_reference_needs_nothing_from_anywhere(site):
     assert not re.search(r"<(script|link|img)|(src|href)=.https?:", body)
 
 
+async def two_sessions(engine):
+    """The tokens of an admin and of a viewer."""
+    tokens = []
+    for name, role in (("ada", "admin"), ("vic", "viewer")):
+        await quick_people(engine).add(name, "violet ladder seventeen", role)
+        tokens.append(await Sessions(engine).log_in(name, "violet ladder seventeen", "test"))
+    return tokens
+
+
 async def test_a_socket_speaks_for_its_own_page_alone(store, postgres_url, monkeypatch):
     handled, arrived = [], asyncio.Event()
 
@@ -264,12 +273,9 @@ async def test_a_socket_speaks_for_its_own_page_alone(store, postgres_url, monke
 
     monkeypatch.setattr(Client, "handle_event", handle)
     engine = open_engine(postgres_url)
-    people = quick_people(engine)
     async with web(store, url=postgres_url) as address, aiohttp.ClientSession() as session:
         pages = []
-        for number, (name, role) in enumerate((("ada", "admin"), ("vic", "viewer"))):
-            await people.add(name, "violet ladder seventeen", role)
-            token = await Sessions(engine).log_in(name, "violet ladder seventeen", "test")
+        for number, token in enumerate(await two_sessions(engine)):
             page = OpenConsole(address, "none", number)
             pages.append((page, await page.open(session, {"earshot_session": token})))
         (ada, _), (vic, socket) = pages
@@ -290,12 +296,8 @@ async def test_a_page_takes_no_socket_of_another_session_whatever_numbers_it_kno
 ):
     """Those of the page and of its tab stand in the address of its socket, as a log may hold it."""
     engine = open_engine(postgres_url)
-    people = quick_people(engine)
     async with web(store, url=postgres_url) as address, aiohttp.ClientSession() as session:
-        tokens = []
-        for name, role in (("ada", "admin"), ("vic", "viewer")):
-            await people.add(name, "violet ladder seventeen", role)
-            tokens.append(await Sessions(engine).log_in(name, "violet ladder seventeen", "test"))
+        tokens = await two_sessions(engine)
         ada = OpenConsole(address, "none", 0)
         own = await ada.open(session, {"earshot_session": tokens[0]})
         named = {"client_id": ada._client, "tab_id": ada.tab, "document_id": "x"}
@@ -336,14 +338,11 @@ async def test_a_socket_that_is_asked_by_requests_answers_the_session_that_opene
 ):
     """Where a network lets no websocket through, the socket's number stands in each address."""
     engine = open_engine(postgres_url)
-    people = quick_people(engine)
     async with web(store, url=postgres_url) as address, aiohttp.ClientSession() as session:
-        heads = []
-        for name, role in (("ada", "admin"), ("vic", "viewer")):
-            await people.add(name, "violet ladder seventeen", role)
-            token = await Sessions(engine).log_in(name, "violet ladder seventeen", "test")
-            heads.append({"Origin": address, "Cookie": f"earshot_session={token}"})
-        own, strange = heads
+        own, strange = (
+            {"Origin": address, "Cookie": f"earshot_session={token}"}
+            for token in await two_sessions(engine)
+        )
         url, query = f"{address}/_nicegui_ws/socket.io/", {"EIO": "4", "transport": "polling"}
 
         async def asked(head, frame=None):
