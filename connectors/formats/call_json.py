@@ -115,11 +115,9 @@ def _id_of_turn(line: _JsonLine) -> str | None:
     if not isinstance(turn, dict) or not is_turn(turn):
         return None
     values = by_column(turn)
-    return (
-        None
-        if _is_whole(values) or first(values, SPEAKER) is None
-        else str(first(values, CALL[:-1]) or "")
-    )
+    if _is_whole(values) or first(values, SPEAKER) is None:
+        return None
+    return str(first(values, CALL[:-1]) or "")
 
 
 def _is_whole(values: Mapping[str, Any]) -> bool:
