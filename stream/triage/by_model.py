@@ -92,14 +92,14 @@ PAST = 1.5  # times likelier than fraud that goes on is fraud of the past
 MOST_FACTORS = 4  # reasons that share a priority
 
 # Least calibrated probability of "at least so urgent" from which a message has the level.
-AT: Final = {"P1": 0.15, "P2": 0.27, "P3": 0.35, "P4": 0.6}
+AT: Final = {"P1": 0.15, "P2": 0.27, "P3": 0.45, "P4": 0.66}
 # The same of P1 where a phrase shows the sign; where two do that may stand sentences apart, a place
 # of care and something that is off, or where the phrase is in something that is told to nobody.
 AT_SHOWN, AT_PAIRED = 0.1, 0.35
 PAIRED: Final = frozenset(("critical_site+outage", "medicine+outage"))
 # Where none does, the model must be sure of P1 and of a decisive reason together: the least sum of
 # the log-odds of both, and the least probability that at least one decisive reason holds.
-BOTH, ANY = -2.0, 0.06
+BOTH, ANY = -2.5, 0.03
 SURE = 0.6  # of P1, where the likeliest reason is a service that is down
 CONTENT = ("thanks_solved", "praise")
 STORIES = ("chatter", "figurative", "news")

@@ -23,7 +23,7 @@ from pathlib import Path
 import stream.triage
 from models.redact import redact
 from models.training.corpus.data import shared_data
-from models.training.triage.labelled import SETS, texts_of
+from models.training.corpus.keyed import SETS, texts_of
 from stream.triage.by_model import SIGNS
 from stream.triage.cues import thesaurus
 

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 from models.redact import Span, find
 from models.training.corpus.data import shared_data, text_hash
-from models.training.triage.labelled import SETS, texts_of
+from models.training.corpus.keyed import SETS, texts_of
 
 SAMPLES = Path(__file__).parents[1] / "data" / "personal_written.jsonl"
 

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from models.training.corpus.data import shared_data, text_hash
-from models.training.triage.labelled import SETS, read_keyed, texts_of
+from models.training.corpus.keyed import SETS, texts_of
+from models.training.triage.labelled import read_keyed
 from stream.benchmark.processor import alone
 from stream.benchmark.stream import bench_events
 from stream.bootstrap.loading import load_analyzer, load_judge

@@ -6,7 +6,7 @@ import csv
 import re
 from pathlib import Path
 
-from models.training.triage.labelled import key_of
+from models.training.corpus.keyed import key_of
 from stream.triage.evaluate import read_labels
 
 FOLDER = Path(__file__).parents[1] / "data"

@@ -17,6 +17,7 @@ from models.artifact import OF_PROBLEM, STORY, load_artifact
 from models.encoder import Encoder
 from models.passages import LONG, passages
 from models.training.corpus.data import DataError
+from models.training.corpus.keyed import key_of
 from models.training.release import gate
 from models.training.release import train as training
 from models.training.release.card import card
@@ -25,7 +26,6 @@ from models.training.triage.data import TriageData, triage_data
 from models.training.triage.graft import share_of, without
 from models.training.triage.heads import refit_triage
 from models.training.triage.labelled import (
-    key_of,
     labelled,
     read_conversations,
     read_keyed,

@@ -16,6 +16,7 @@ from models.training.errors import TrainingError
 Split = str  # "train" | "validation" | "test"
 
 SENTIMENTS = ("negative", "neutral", "positive")
+READ = "support"  # the set of messages to brands whose topics readers named
 IGNORED = -100  # the label of a task that an example says nothing about (torch's ignore_index)
 
 
@@ -44,7 +45,8 @@ class Corpus:
     """train: all tasks mixed. by_turns: half of them are learned in one epoch, half in the next.
 
     validation and test: by name of the set. hashes: SHA-256 of every file that was read. intents:
-    texts with labels to learn and to test the embedding with, a few a label.
+    texts with labels to learn and to test the embedding with, a few a label. read: those of `train`
+    whose topic and problem readers named; of `validation` and `test` they are the part READ.
     """
 
     train: list[Example]
@@ -55,6 +57,7 @@ class Corpus:
     topics: tuple[str, ...] = (OTHER,)  # the classes, `other` last
     problems: tuple[str, ...] = (OTHER,)
     intents: tuple[Sequence[tuple[str, str]], Sequence[tuple[str, str]]] = ((), ())
+    read: list[Example] = field(default_factory=list)
 
 
 class DataError(TrainingError):

@@ -22,6 +22,7 @@ from models.training.corpus.complaints import (
     read_phrases,
 )
 from models.training.corpus.data import (
+    READ,
     Corpus,
     DataError,
     Example,
@@ -30,6 +31,7 @@ from models.training.corpus.data import (
     text_hash,
     unique,
 )
+from models.training.corpus.keyed import TOPICS, read_topics
 from models.training.corpus.tweets import (
     read_airline,
     read_extraction,
@@ -53,7 +55,7 @@ BANKING77 = "complaints/banking77"
 BITEXT = "complaints/bitext"
 MULTIDOGO = "complaints/multidogo"
 CLINC = "complaints/clinc150/data_full.json"
-READ = (
+FILES = (
     TWEETEVAL,
     AIRLINE,
     SENTIMENT140,
@@ -76,7 +78,7 @@ MOST_OF_A_SIDE_TASK = 12_000
 
 def public_corpus(root: Path) -> Corpus:
     """All sets in `root`. Raises DataError naming what is missing."""
-    for name in READ:
+    for name in FILES:
         if not (root / name).exists():
             raise DataError(
                 f"training data is missing: {root / name}"
@@ -87,9 +89,11 @@ def public_corpus(root: Path) -> Corpus:
     validation: dict[str, list[Example]] = {}
     test: dict[str, list[Example]] = {}
     learned: list[Example] = []
+    read: list[Example] = []
     for name, examples in _own_splits(root, meanings):
         parts = split(examples)
         learned += parts["train"]
+        read += parts["train"] if name == READ else []
         validation[name], test[name] = parts["validation"], parts["test"]
     validation |= {
         "tweeteval": list(read_tweeteval(root / TWEETEVAL / "sentiment", "val")),
@@ -115,13 +119,14 @@ def public_corpus(root: Path) -> Corpus:
         validation=validation,
         test=test,
         hashes={str(path.relative_to(root)): file_hash(path) for path in _files(root)}
-        | {MAP.name: file_hash(MAP)},
+        | {path.name: file_hash(path) for path in (MAP, TOPICS) if path.exists()},
         topics=taxonomy.topic_names,
         problems=taxonomy.problem_names,
         intents=(
             read_intents(root / BANKING77 / "train.csv"),
             read_intents(root / BANKING77 / "test.csv"),
         ),
+        read=_without(unseen, read),
     )
 
 
@@ -141,6 +146,7 @@ def _own_splits(root: Path, meanings: Meanings) -> Iterator[tuple[str, Iterable[
     yield "cfpb", read_cfpb(root / CFPB, meanings)
     yield "bitext", read_bitext(root / BITEXT, meanings)
     yield "multidogo", read_multidogo(root / MULTIDOGO, meanings)
+    yield READ, read_topics(root, meanings)
 
 
 def _by_turns(root: Path, meanings: Meanings) -> Iterator[Example]:
@@ -160,7 +166,7 @@ def _sample(examples: Sequence[Example]) -> Sequence[Example]:
 
 
 def _files(root: Path) -> Iterator[Path]:
-    for name in READ:
+    for name in FILES:
         path = root / name
         yield from (
             sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]

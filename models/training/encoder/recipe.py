@@ -65,6 +65,9 @@ class Recipe:
     heads_only: bool = (
         False  # of the model directory `start`, the encoder stays as it is; see refit.py
     )
+    taught: tuple[str, ...] = ("severity", "topic", "problem")  # of them, where heads alone are
+    # times that a message whose topic a reader named is learned in an epoch, where heads alone are
+    read: int = 1
     minutes: float | None = (
         None  # the run ends by then, its rate at its lowest, be the epochs over or not
     )

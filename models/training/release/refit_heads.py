@@ -23,13 +23,15 @@ from onnx import numpy_helper
 from tokenizers import Tokenizer
 from torch.nn.functional import cross_entropy
 
-from models.artifact import MODEL, TOKENIZER, Artifact, load_artifact
+from models.analyzer import softmax
+from models.artifact import MODEL, OF_TOPIC, TOKENIZER, Artifact, load_artifact
 from models.calls.cues import read_cues
 from models.calls.head import CARD, HEAD, load_head
 from models.evaluation.typos import misprinted
+from models.taxonomy.classifier import read_taxonomy
 from models.text import normalize
 from models.training.calls.train import card
-from models.training.corpus.data import IGNORED, Corpus, Example, text_hash
+from models.training.corpus.data import IGNORED, READ, Corpus, Example, text_hash
 from models.training.encoder.batches import Encoded, encode
 from models.training.encoder.features import Features
 from models.training.encoder.losses import allowed_entropy, class_weights, expected
@@ -42,12 +44,12 @@ from models.training.progress import log_to
 from models.training.recipes import RecipeError
 from models.training.release import gate
 from models.training.release.release import PARITY_TEXTS, publish, served, story_of, tested, write
+from models.training.release.thresholds import problem_by_reading, rare_topics, topic_by_reading
 
 Floats = NDArray[np.float32]
 Print = Callable[[str], None]
 
 LOG = "train.log"
-TASKS_LEARNT = ("severity", "topic", "problem")
 GRAFTED, UNCHANGED = "served against learnt", "other outputs that changed"  # lines of the gate
 PARTS = ("mix.weight", "mix.bias", "decide.weight", "decide.bias")
 
@@ -67,7 +69,7 @@ class Lesson:
 
 
 def refit(recipe: Recipe, corpus: Corpus, out: Path, say: Print = print) -> dict[str, Any]:
-    """Train the heads TASKS_LEARNT of the model directory `recipe.start`, write `out/model`.
+    """Train the heads `recipe.taught` of the model directory `recipe.start`, write `out/model`.
 
     Returns the model's story. Raises RecipeError for a start that is no model directory or has
     other classes, GateError for heads that are worse.
@@ -84,12 +86,12 @@ def refit(recipe: Recipe, corpus: Corpus, out: Path, say: Print = print) -> dict
     examples = selected(recipe, corpus)
     misread = _misread(recipe, examples)
     features = Features(
-        start.folder, TASKS_LEARNT, out / "features", longest=_longest(recipe, start)
+        start.folder, recipe.taught, out / "features", longest=_longest(recipe, start)
     )
     seen = features.cached([example.text for example in [*examples, *misread.values()]], say)
     before, heads = restore(start.model), {}
     log = log_to(out / LOG, lambda _: None)
-    for task in TASKS_LEARNT:
+    for task in recipe.taught:
         lesson = _lesson(task, corpus, examples, misread, seen[task])
         if not len(lesson.seen):
             continue  # the corpus says nothing about it
@@ -129,10 +131,11 @@ def selected(recipe: Recipe, corpus: Corpus) -> list[Example]:
     """The texts that tell something to a head that is taught; of the easy sets one in `turns`."""
 
     def teaches(example: Example) -> bool:
-        return bool(tells(example) & set(TASKS_LEARNT))
+        return bool(tells(example) & set(recipe.taught))
 
     easy = [example for example in corpus.by_turns if teaches(example)]
-    return [*filter(teaches, corpus.train), *easy[:: recipe.turns]]
+    again = corpus.read * (recipe.read - 1)
+    return [*filter(teaches, corpus.train), *easy[:: recipe.turns], *again]
 
 
 def _misread(recipe: Recipe, examples: Sequence[Example]) -> dict[int, Example]:
@@ -345,8 +348,52 @@ def _build(
         recipe, corpus, model, encoded, now, [*_carried(start, heads), *map(str, checks)]
     )
     story |= {"started_from": start.version, "max_tokens": longest}
+    if READ in corpus.validation and {"topic", "problem"} <= set(heads):
+        story["least_probability"] = by_reading(corpus, model, story)
     write(model, story)
     return story
+
+
+def by_reading(corpus: Corpus, model: Path, story: Mapping[str, Any]) -> dict[str, float]:
+    """The least probabilities of topic and problem, by what readers said of held-out messages.
+
+    model: the directory; its story has the temperatures. Topics that these messages lack have
+    theirs by the other sets; the airline's own reasons are left out, of which each tweet has one.
+    """
+
+    def calm(task: str, texts: Sequence[str]) -> Floats:
+        logits = served(model / MODEL, model / TOKENIZER, texts, story["max_tokens"])[task]
+        return np.asarray(logits / np.float32(story["temperatures"][task]))
+
+    read = corpus.validation[READ]
+    texts = [example.text for example in read]
+    topics, allowed = calm("topic", texts), _truth("topic", read, corpus)
+    topic = topic_by_reading(allowed, topics)
+    probabilities = softmax(topics)
+    best = probabilities.argmax(-1)
+    is_named = (best < len(corpus.topics) - 1) & (probabilities.max(-1) >= topic)
+    places = {name: place for place, name in enumerate(corpus.topics)}
+    of_problem = {problem.name: places[problem.topic] for problem in read_taxonomy().problems}
+    problem = problem_by_reading(
+        _truth("problem", read, corpus),
+        calm("problem", texts),
+        np.where(is_named, best, -1),
+        [of_problem[name] for name in corpus.problems[:-1]],
+    )
+    others = [
+        example
+        for name, part in corpus.validation.items()
+        if name not in (READ, "airline")
+        for example in part
+        if example.topics
+    ]
+    rare = rare_topics(
+        allowed.sum(0),
+        _truth("topic", others, corpus),
+        calm("topic", [example.text for example in others]),
+    )
+    single = {f"{OF_TOPIC}{corpus.topics[place]}": least for place, least in rare.items()}
+    return {"topic": topic, **single, "problem": problem}
 
 
 def _before(

@@ -16,8 +16,13 @@ from models.training.release import gate
 
 Floats = NDArray[np.float32]
 Labels = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 
 TRIED = np.linspace(0.0, 0.95, 96)
+# Of the topics and problems that are named, the share that a reader finds right.
+READ_RIGHT = {"topic": 0.85, "problem": 0.8}
+FEW_READ = 15  # messages of a topic, by which no share is told
+LEAST_RARE = 0.35  # of a topic that other sets alone tell of: their texts are easier than messages
 # Shares of the complaints that are below the grades 2 to 5: 3 is medium, 4 and 5 are high. So a
 # complaint as most are is high, as companies label their own, and only what hardly anybody
 # complains with is low.
@@ -88,6 +93,69 @@ def least_problem(truth: Labels, logits: Floats, topics: Sequence[Sequence[int]]
         ]
     )
     return _best(truth[known], best, share, other)
+
+
+def topic_by_reading(allowed: Flags, logits: Floats) -> float:
+    """The probability from which READ_RIGHT of the topics that are named are right.
+
+    allowed: (texts, topics), which ones a reader finds right, `other` last. logits: calibrated.
+    """
+    best, sure = _named(logits)
+    return _rightly(_of(allowed, best), sure, READ_RIGHT["topic"])
+
+
+def rare_topics(read: NDArray[np.int64], allowed: Flags, logits: Floats) -> dict[int, float]:
+    """The same of single topics by other sets, where readers saw fewer than FEW_READ messages.
+
+    read: how many of each topic readers saw. A topic that the other sets lack has none.
+    """
+    best, sure = _named(logits)
+    right = _of(allowed, best)
+    return {
+        topic: max(
+            LEAST_RARE, _rightly(right[best == topic], sure[best == topic], READ_RIGHT["topic"])
+        )
+        for topic in range(allowed.shape[-1] - 1)
+        if read[topic] < FEW_READ <= (best == topic).sum()
+    }
+
+
+def _named(logits: Floats) -> tuple[Labels, Floats]:
+    """The likeliest topic of each text but `other`, and its probability; -1 where `other` is."""
+    probabilities = softmax(logits)
+    best = probabilities[:, :-1].argmax(-1)
+    sure = np.take_along_axis(probabilities, best[:, None], -1)[:, 0]
+    return best, np.where(sure >= probabilities[:, -1], sure, -1.0)
+
+
+def _of(allowed: Flags, best: Labels) -> Flags:
+    """Whether each guess is allowed."""
+    return np.take_along_axis(allowed, best[:, None], -1)[:, 0]
+
+
+def problem_by_reading(
+    allowed: Flags, logits: Floats, named: NDArray[np.int64], topics: Sequence[int]
+) -> float:
+    """The share of its topic's probability from which READ_RIGHT of the problems are right.
+
+    named: (texts,), the topic that is named, -1 for none; topics: that of each problem but `other`.
+    """
+    probabilities = softmax(logits)
+    inside = np.asarray(topics)[None] == named[:, None]
+    of_topic = np.where(inside, probabilities[:, :-1], 0.0)
+    best = of_topic.argmax(-1)
+    whole = of_topic.sum(-1) + probabilities[:, -1] + 1e-9
+    share = np.where(inside.any(-1), of_topic.max(-1) / whole, -1.0)
+    return _rightly(_of(allowed, best), share, READ_RIGHT["problem"])
+
+
+def _rightly(right: Flags, sure: Floats, aim: float) -> float:
+    """The least of TRIED from which at least `aim` of the guesses are right; the last for none."""
+    for minimum in TRIED:
+        kept = right[sure >= minimum]
+        if len(kept) and kept.mean() >= aim:
+            return round(float(minimum), 2)
+    return round(float(TRIED[-1]), 2)
 
 
 def _best(truth: Labels, guesses: Labels, sure: Floats, other: int) -> float:

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from models.examples.kernel import read_examples
 from models.training.corpus.data import DataError, file_hash
+from models.training.corpus.keyed import OWN
 from models.training.triage.labelled import (
     UNIFORM,
     Labelled,
@@ -21,8 +22,6 @@ from models.training.triage.paraphrases import read_paraphrases, read_sentiments
 from models.training.triage.recipe import TriageRecipe
 
 Row = TypeVar("Row")
-
-OWN = Path(__file__).resolve().parents[3] / "tests" / "data"  # labels that come with the sources
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,10 @@ def triage_data(recipe: TriageRecipe, root: Path) -> TriageData:
         *read(recipe.conversations, read_conversations),
         *examples,
     ]
-    chosen_on = read(recipe.choose_tables, read_messages)
+    chosen_on = [
+        *read(recipe.choose_tables, read_messages),
+        *read(recipe.choose_keyed, lambda path: read_keyed(path, root)),
+    ]
     unseen = {message.text for message in chosen_on}
     return TriageData(
         learned=[message for message in learned if message.text not in unseen],

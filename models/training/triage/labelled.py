@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
-import hashlib
 import json
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +11,7 @@ from typing import Any
 from models.evaluation.labelled_file import Row, Table, read_labelled
 from models.redact import redact
 from models.training.corpus.data import DataError
+from models.training.corpus.keyed import found
 from models.urgency import LEVELS, REASONS, STATES, State
 
 NONE = "none"
@@ -22,17 +19,6 @@ GRADES = (NONE, *LEVELS)  # rising
 UNSURE = 0.6  # weight of a label that a colleague could well decide otherwise
 IMPLIED = 0.3  # weight of a state that follows from the level of a first message
 UNIFORM = ("uniform", "random")  # strata whose shares are those of life begin with one of these
-# A set below the public data, and the column of its texts; a number counts columns without a head.
-SETS: Mapping[str, str | int] = {
-    "replies/support_pairs.csv.gz": "customer_text",
-    "tweets/airline/Tweets.csv": "text",
-    "tweets/twcs/twcs_first5000.csv": "text",
-    "tweets/sentiment140/random_27k_dated.csv": 5,
-    "complaints/comcast_fcc/comcast_fcc.csv": "complaint_text",
-    "complaints/cfpb/cfpb_narratives.csv.gz": "text",
-}
-_KEY_LENGTH = 800  # letters of a text that its key is made of
-_NO_WORD = re.compile(r"\W+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,36 +121,10 @@ def read_keyed(path: Path, data: Path) -> list[Labelled]:
     found in the public sets below `data`. Labels without a text are left out.
     """
     columns = ("key", "stratum", "level", "sure", "reasons")
-    remaining = {row["key"]: row for row in read_labelled(path, columns, error=DataError).rows}
     messages: list[Labelled] = []
-    for text in public_texts(data):
-        row = remaining.pop(key_of(text), None)
-        if row is not None:
-            codes = [code for code in row["reasons"].split(";") if code in REASONS]
-            messages.append(
-                labelled(text, row["level"], codes, sure=row["sure"] == "1", stratum=row["stratum"])
-            )
+    for text, row in found(path, columns, data):
+        codes = [code for code in row["reasons"].split(";") if code in REASONS]
+        messages.append(
+            labelled(text, row["level"], codes, sure=row["sure"] == "1", stratum=row["stratum"])
+        )
     return messages
-
-
-def key_of(text: str) -> str:
-    """The name of a text in a table of labels: it says nothing of what the text says."""
-    letters = _NO_WORD.sub("", text).lower()[:_KEY_LENGTH]
-    return hashlib.sha256(letters.encode()).hexdigest()[:16]
-
-
-def public_texts(data: Path) -> Iterator[str]:
-    """The texts of the public sets that are there."""
-    for name, column in SETS.items():
-        if (data / name).exists():
-            yield from texts_of(data / name, column)
-
-
-def texts_of(path: Path, column: str | int) -> Iterator[str]:
-    """The texts of a public set, plain or gzip."""
-    unpacked = gzip.open if path.suffix == ".gz" else open
-    with unpacked(path, "rt", encoding="utf-8", errors="replace", newline="") as file:
-        if isinstance(column, str):
-            yield from (row[column] or "" for row in csv.DictReader(file))
-        else:
-            yield from (row[column] for row in csv.reader(file) if len(row) > column)
