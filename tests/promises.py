@@ -87,6 +87,7 @@ PROMISES = {
     ),
     "triage": (
         "unit/test_triage*",
+        "unit/test_topic_labels",
         "integration/test_older_models",
         "integration/test_unread_lane",
         "unit/test_danger_words",

@@ -99,7 +99,7 @@ AT_SHOWN, AT_PAIRED = 0.1, 0.35
 PAIRED: Final = frozenset(("critical_site+outage", "medicine+outage"))
 # Where none does, the model must be sure of P1 and of a decisive reason together: the least sum of
 # the log-odds of both, and the least probability that at least one decisive reason holds.
-BOTH, ANY = -2.5, 0.06
+BOTH, ANY = -2.0, 0.06
 SURE = 0.6  # of P1, where the likeliest reason is a service that is down
 CONTENT = ("thanks_solved", "praise")
 STORIES = ("chatter", "figurative", "news")

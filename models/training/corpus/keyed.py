@@ -31,7 +31,7 @@ _KEY_LENGTH = 800  # letters of a text that its key is made of
 _NO_WORD = re.compile(r"\W+")
 
 
-def found(path: Path, columns: Sequence[str], data: Path) -> Iterator[tuple[str, Row]]:
+def texts_with_labels(path: Path, columns: Sequence[str], data: Path) -> Iterator[tuple[str, Row]]:
     """Each text of the public sets below `data` that the table labels, once, with its row.
 
     columns: that the table has to have, `key` among them. Raises DataError for one that lacks.
@@ -52,7 +52,7 @@ def read_topics(data: Path, meanings: Meanings, labels: Path = TOPICS) -> Iterat
     """
     if not labels.exists():
         return
-    for text, row in found(labels, ("key", "topic", "problem"), data):
+    for text, row in texts_with_labels(labels, ("key", "topic", "problem"), data):
         topics, _ = meanings.of(row["topic"].split("|"))
         _, problems = meanings.of(row["problem"].split("|")) if row["problem"] else ((), (OTHER,))
         yield Example(normalize(text), topics=topics, problems=problems)

@@ -65,7 +65,7 @@ class Recipe:
     heads_only: bool = (
         False  # of the model directory `start`, the encoder stays as it is; see refit.py
     )
-    taught: tuple[str, ...] = ("severity", "topic", "problem")  # of them, where heads alone are
+    heads: tuple[str, ...] = ("severity", "topic", "problem")  # of them, where heads alone are
     # times that a message whose topic a reader named is learned in an epoch, where heads alone are
     read: int = 1
     minutes: float | None = (

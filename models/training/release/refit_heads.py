@@ -69,7 +69,7 @@ class Lesson:
 
 
 def refit(recipe: Recipe, corpus: Corpus, out: Path, say: Print = print) -> dict[str, Any]:
-    """Train the heads `recipe.taught` of the model directory `recipe.start`, write `out/model`.
+    """Train the heads `recipe.heads` of the model directory `recipe.start`, write `out/model`.
 
     Returns the model's story. Raises RecipeError for a start that is no model directory or has
     other classes, GateError for heads that are worse.
@@ -86,12 +86,12 @@ def refit(recipe: Recipe, corpus: Corpus, out: Path, say: Print = print) -> dict
     examples = selected(recipe, corpus)
     misread = _misread(recipe, examples)
     features = Features(
-        start.folder, recipe.taught, out / "features", longest=_longest(recipe, start)
+        start.folder, recipe.heads, out / "features", longest=_longest(recipe, start)
     )
     seen = features.cached([example.text for example in [*examples, *misread.values()]], say)
     before, heads = restore(start.model), {}
     log = log_to(out / LOG, lambda _: None)
-    for task in recipe.taught:
+    for task in recipe.heads:
         lesson = _lesson(task, corpus, examples, misread, seen[task])
         if not len(lesson.seen):
             continue  # the corpus says nothing about it
@@ -131,7 +131,7 @@ def selected(recipe: Recipe, corpus: Corpus) -> list[Example]:
     """The texts that tell something to a head that is taught; of the easy sets one in `turns`."""
 
     def teaches(example: Example) -> bool:
-        return bool(tells(example) & set(recipe.taught))
+        return bool(tells(example) & set(recipe.heads))
 
     easy = [example for example in corpus.by_turns if teaches(example)]
     again = corpus.read * (recipe.read - 1)
@@ -380,7 +380,7 @@ def by_reading(corpus: Corpus, model: Path, story: Mapping[str, Any]) -> dict[st
         np.where(is_named, best, -1),
         [of_problem[name] for name in corpus.problems[:-1]],
     )
-    others = [
+    elsewhere = [
         example
         for name, part in corpus.validation.items()
         if name not in (READ, "airline")
@@ -389,10 +389,10 @@ def by_reading(corpus: Corpus, model: Path, story: Mapping[str, Any]) -> dict[st
     ]
     rare = rare_topics(
         allowed.sum(0),
-        _truth("topic", others, corpus),
-        calm("topic", [example.text for example in others]),
+        _truth("topic", elsewhere, corpus),
+        calm("topic", [example.text for example in elsewhere]),
     )
-    single = {f"{OF_TOPIC}{corpus.topics[place]}": least for place, least in rare.items()}
+    single = {f"{OF_TOPIC}{corpus.topics[place]}": minimum for place, minimum in rare.items()}
     return {"topic": topic, **single, "problem": problem}
 
 

@@ -100,7 +100,7 @@ def topic_by_reading(allowed: Flags, logits: Floats) -> float:
 
     allowed: (texts, topics), which ones a reader finds right, `other` last. logits: calibrated.
     """
-    best, sure = _named(logits)
+    best, sure = _likeliest(logits)
     return _rightly(_of(allowed, best), sure, READ_RIGHT["topic"])
 
 
@@ -109,7 +109,7 @@ def rare_topics(read: NDArray[np.int64], allowed: Flags, logits: Floats) -> dict
 
     read: how many of each topic readers saw. A topic that the other sets lack has none.
     """
-    best, sure = _named(logits)
+    best, sure = _likeliest(logits)
     right = _of(allowed, best)
     return {
         topic: max(
@@ -120,7 +120,7 @@ def rare_topics(read: NDArray[np.int64], allowed: Flags, logits: Floats) -> dict
     }
 
 
-def _named(logits: Floats) -> tuple[Labels, Floats]:
+def _likeliest(logits: Floats) -> tuple[Labels, Floats]:
     """The likeliest topic of each text but `other`, and its probability; -1 where `other` is."""
     probabilities = softmax(logits)
     best = probabilities[:, :-1].argmax(-1)
@@ -134,14 +134,14 @@ def _of(allowed: Flags, best: Labels) -> Flags:
 
 
 def problem_by_reading(
-    allowed: Flags, logits: Floats, named: NDArray[np.int64], topics: Sequence[int]
+    allowed: Flags, logits: Floats, topic: NDArray[np.int64], topics: Sequence[int]
 ) -> float:
     """The share of its topic's probability from which READ_RIGHT of the problems are right.
 
-    named: (texts,), the topic that is named, -1 for none; topics: that of each problem but `other`.
+    topic: (texts,), the topic that is named, -1 for none; topics: that of each problem but `other`.
     """
     probabilities = softmax(logits)
-    inside = np.asarray(topics)[None] == named[:, None]
+    inside = np.asarray(topics)[None] == topic[:, None]
     of_topic = np.where(inside, probabilities[:, :-1], 0.0)
     best = of_topic.argmax(-1)
     whole = of_topic.sum(-1) + probabilities[:, -1] + 1e-9
@@ -152,8 +152,8 @@ def problem_by_reading(
 def _rightly(right: Flags, sure: Floats, aim: float) -> float:
     """The least of TRIED from which at least `aim` of the guesses are right; the last for none."""
     for minimum in TRIED:
-        kept = right[sure >= minimum]
-        if len(kept) and kept.mean() >= aim:
+        guesses = right[sure >= minimum]
+        if len(guesses) and guesses.mean() >= aim:
             return round(float(minimum), 2)
     return round(float(TRIED[-1]), 2)
 

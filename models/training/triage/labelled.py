@@ -11,7 +11,7 @@ from typing import Any
 from models.evaluation.labelled_file import Row, Table, read_labelled
 from models.redact import redact
 from models.training.corpus.data import DataError
-from models.training.corpus.keyed import found
+from models.training.corpus.keyed import texts_with_labels
 from models.urgency import LEVELS, REASONS, STATES, State
 
 NONE = "none"
@@ -122,7 +122,7 @@ def read_keyed(path: Path, data: Path) -> list[Labelled]:
     """
     columns = ("key", "stratum", "level", "sure", "reasons")
     messages: list[Labelled] = []
-    for text, row in found(path, columns, data):
+    for text, row in texts_with_labels(path, columns, data):
         codes = [code for code in row["reasons"].split(";") if code in REASONS]
         messages.append(
             labelled(text, row["level"], codes, sure=row["sure"] == "1", stratum=row["stratum"])
