@@ -11,7 +11,7 @@ import random
 import shutil
 import tempfile
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,7 @@ from onnx import numpy_helper
 from tokenizers import Tokenizer
 from torch.nn.functional import cross_entropy
 
-from models.analyzer import softmax
-from models.artifact import MODEL, OF_TOPIC, TOKENIZER, Artifact, load_artifact
+from models.artifact import MODEL, OF_PROBLEM, OF_TOPIC, TOKENIZER, Artifact, load_artifact
 from models.calls.cues import read_cues
 from models.calls.head import CARD, HEAD, load_head
 from models.evaluation.typos import misprinted
@@ -44,7 +43,15 @@ from models.training.progress import log_to
 from models.training.recipes import RecipeError
 from models.training.release import gate
 from models.training.release.release import PARITY_TEXTS, publish, served, story_of, tested, write
-from models.training.release.thresholds import problem_by_reading, rare_topics, topic_by_reading
+from models.training.release.thresholds import (
+    LEAST_RARE,
+    READ_RIGHT,
+    Guesses,
+    least_by_reading,
+    problem_guesses,
+    rare_labels,
+    topic_guesses,
+)
 
 Floats = NDArray[np.float32]
 Print = Callable[[str], None]
@@ -347,53 +354,81 @@ def _build(
     story = story_of(
         recipe, corpus, model, encoded, now, [*_carried(start, heads), *map(str, checks)]
     )
-    story |= {"started_from": start.version, "max_tokens": longest}
+    story |= {"started_from": start.version, "max_tokens": longest} | _kept(recipe, start, story)
     if READ in corpus.validation and {"topic", "problem"} <= set(heads):
         story["least_probability"] = by_reading(corpus, model, story)
     write(model, story)
     return story
 
 
+def _kept(recipe: Recipe, start: Artifact, story: Mapping[str, Any]) -> dict[str, Any]:
+    """What the story of a start with heads of triage says of these and of the encoder: they stay.
+    The recipe of the encoder is that of the start; `heads` is what its heads were taught by since.
+    """
+    before = start.story
+    if "triage" not in before:
+        return {}
+    return {
+        "recipe": before["recipe"],
+        "heads": asdict(recipe),
+        "labels": {**before["labels"], **story["labels"]},
+        "urgency": before["urgency"],
+        "triage": before["triage"],
+        "data": {**story["data"], "start": before["data"].get("start")},
+    }
+
+
 def by_reading(corpus: Corpus, model: Path, story: Mapping[str, Any]) -> dict[str, float]:
     """The least probabilities of topic and problem, by what readers said of held-out messages.
 
-    model: the directory; its story has the temperatures. Topics that these messages lack have
-    theirs by the other sets; the airline's own reasons are left out, of which each tweet has one.
+    model: the directory; its story has the temperatures. What these messages lack has its own by
+    the other sets; the airline's reasons are left out, of which each tweet has one alone.
     """
-
-    def calm(task: str, texts: Sequence[str]) -> Floats:
-        logits = served(model / MODEL, model / TOKENIZER, texts, story["max_tokens"])[task]
-        return np.asarray(logits / np.float32(story["temperatures"][task]))
-
-    read = corpus.validation[READ]
-    texts = [example.text for example in read]
-    topics, allowed = calm("topic", texts), _truth("topic", read, corpus)
-    topic = topic_by_reading(allowed, topics)
-    probabilities = softmax(topics)
-    best = probabilities.argmax(-1)
-    is_named = (best < len(corpus.topics) - 1) & (probabilities.max(-1) >= topic)
-    places = {name: place for place, name in enumerate(corpus.topics)}
-    of_problem = {problem.name: places[problem.topic] for problem in read_taxonomy().problems}
-    problem = problem_by_reading(
-        _truth("problem", read, corpus),
-        calm("problem", texts),
-        np.where(is_named, best, -1),
-        [of_problem[name] for name in corpus.problems[:-1]],
-    )
+    sets = corpus.validation.items()
     elsewhere = [
         example
-        for name, part in corpus.validation.items()
+        for name, part in sets
         if name not in (READ, "airline")
         for example in part
         if example.topics
     ]
-    rare = rare_topics(
-        allowed.sum(0),
-        _truth("topic", elsewhere, corpus),
-        calm("topic", [example.text for example in elsewhere]),
-    )
-    single = {f"{OF_TOPIC}{corpus.topics[place]}": minimum for place, minimum in rare.items()}
-    return {"topic": topic, **single, "problem": problem}
+    parts = (corpus.validation[READ], elsewhere)
+    longest = story["max_tokens"]
+    texts = [[example.text for example in part] for part in parts]
+    logits = [served(model / MODEL, model / TOKENIZER, part, longest) for part in texts]
+
+    def inputs(task: str, place: int) -> tuple[NDArray[np.bool_], Floats]:
+        temperature = np.float32(story["temperatures"][task])
+        return _truth(task, parts[place], corpus), logits[place][task] / temperature
+
+    topics = [topic_guesses(*inputs("topic", place)) for place in (0, 1)]
+    least, single = _least("topic", topics, corpus)
+    place_of = {name: place for place, name in enumerate(corpus.topics)}
+    topic_of = {problem.name: place_of[problem.topic] for problem in read_taxonomy().problems}
+    problems = [
+        problem_guesses(
+            *inputs("problem", place),
+            topics[place].named(single, least),
+            [topic_of[name] for name in corpus.problems[:-1]],
+        )
+        for place in (0, 1)
+    ]
+    least_problem, of_problems = _least("problem", problems, corpus)
+    return {
+        "topic": least,
+        **{f"{OF_TOPIC}{corpus.topics[place]}": value for place, value in single.items()},
+        "problem": least_problem,
+        **{f"{OF_PROBLEM}{corpus.problems[place]}": value for place, value in of_problems.items()},
+    }
+
+
+def _least(task: str, guesses: Sequence[Guesses], corpus: Corpus) -> tuple[float, dict[int, float]]:
+    """The least probability of all labels, and those of single ones. guesses: of held-out messages
+    that were read, and of other sets.
+    """
+    read, other = guesses
+    aim, learned = READ_RIGHT[task], _truth(task, corpus.read, corpus).sum(0)
+    return least_by_reading(read, aim), rare_labels(learned, other, aim, LEAST_RARE[task])
 
 
 def _before(

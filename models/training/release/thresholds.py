@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ TRIED = np.linspace(0.0, 0.95, 96)
 # Of the topics and problems that are named, the share that a reader finds right.
 READ_RIGHT = {"topic": 0.85, "problem": 0.8}
 FEW_READ = 15  # messages of a topic, by which no share is told
-LEAST_RARE = 0.35  # of a topic that other sets alone tell of: their texts are easier than messages
+LEAST_RARE = {"topic": 0.35, "problem": 0.47}
 # Shares of the complaints that are below the grades 2 to 5: 3 is medium, 4 and 5 are high. So a
 # complaint as most are is high, as companies label their own, and only what hardly anybody
 # complains with is low.
@@ -95,67 +96,72 @@ def least_problem(truth: Labels, logits: Floats, topics: Sequence[Sequence[int]]
     return _best(truth[known], best, share, other)
 
 
-def topic_by_reading(allowed: Flags, logits: Floats) -> float:
-    """The probability from which READ_RIGHT of the topics that are named are right.
-
-    allowed: (texts, topics), which ones a reader finds right, `other` last. logits: calibrated.
+class Guesses(NamedTuple):
+    """The likeliest label of each text but `other`, its sureness (-1 where none is to be named),
+    and whether a reader finds it right.
     """
-    best, sure = _likeliest(logits)
-    return _rightly(_of(allowed, best), sure, READ_RIGHT["topic"])
+
+    best: Labels
+    sure: Floats
+    right: Flags
+
+    def named(self, least: Mapping[int, float], general: float) -> Labels:
+        """The label that is named, -1 for none. least: of single labels; general: of the others."""
+        minimum = np.array([least.get(int(label), general) for label in self.best])
+        return np.where(self.sure >= minimum, self.best, -1)
 
 
-def rare_topics(read: NDArray[np.int64], allowed: Flags, logits: Floats) -> dict[int, float]:
-    """The same of single topics by other sets, where readers saw fewer than FEW_READ messages.
-
-    read: how many of each topic readers saw. A topic that the other sets lack has none.
+def topic_guesses(allowed: Flags, logits: Floats) -> Guesses:
+    """By the probability. allowed: (texts, topics), which are right, `other` last. logits:
+    calibrated.
     """
-    best, sure = _likeliest(logits)
-    right = _of(allowed, best)
-    return {
-        topic: max(
-            LEAST_RARE, _rightly(right[best == topic], sure[best == topic], READ_RIGHT["topic"])
-        )
-        for topic in range(allowed.shape[-1] - 1)
-        if read[topic] < FEW_READ <= (best == topic).sum()
-    }
-
-
-def _likeliest(logits: Floats) -> tuple[Labels, Floats]:
-    """The likeliest topic of each text but `other`, and its probability; -1 where `other` is."""
     probabilities = softmax(logits)
     best = probabilities[:, :-1].argmax(-1)
-    sure = np.take_along_axis(probabilities, best[:, None], -1)[:, 0]
-    return best, np.where(sure >= probabilities[:, -1], sure, -1.0)
+    sure = _at(probabilities, best)
+    return Guesses(best, np.where(sure >= probabilities[:, -1], sure, -1.0), _at(allowed, best))
 
 
-def _of(allowed: Flags, best: Labels) -> Flags:
-    """Whether each guess is allowed."""
-    return np.take_along_axis(allowed, best[:, None], -1)[:, 0]
-
-
-def problem_by_reading(
-    allowed: Flags, logits: Floats, topic: NDArray[np.int64], topics: Sequence[int]
-) -> float:
-    """The share of its topic's probability from which READ_RIGHT of the problems are right.
-
-    topic: (texts,), the topic that is named, -1 for none; topics: that of each problem but `other`.
+def problem_guesses(
+    allowed: Flags, logits: Floats, topic: Labels, topics: Sequence[int]
+) -> Guesses:
+    """By the share of the named topic's probability. topic: (texts,), -1 for none; topics: that of
+    each problem but `other`.
     """
     probabilities = softmax(logits)
     inside = np.asarray(topics)[None] == topic[:, None]
     of_topic = np.where(inside, probabilities[:, :-1], 0.0)
     best = of_topic.argmax(-1)
-    whole = of_topic.sum(-1) + probabilities[:, -1] + 1e-9
-    share = np.where(inside.any(-1), of_topic.max(-1) / whole, -1.0)
-    return _rightly(_of(allowed, best), share, READ_RIGHT["problem"])
+    share = of_topic.max(-1) / (of_topic.sum(-1) + probabilities[:, -1] + 1e-9)
+    return Guesses(best, np.where(inside.any(-1), share, -1.0), _at(allowed, best))
 
 
-def _rightly(right: Flags, sure: Floats, aim: float) -> float:
+def _at(values: NDArray[Any], columns: Labels) -> NDArray[Any]:
+    """The value of each row in its column."""
+    return np.take_along_axis(values, columns[:, None], -1)[:, 0]
+
+
+def least_by_reading(guesses: Guesses, aim: float) -> float:
     """The least of TRIED from which at least `aim` of the guesses are right; the last for none."""
     for minimum in TRIED:
-        guesses = right[sure >= minimum]
-        if len(guesses) and guesses.mean() >= aim:
+        right = guesses.right[guesses.sure >= minimum]
+        if len(right) and right.mean() >= aim:
             return round(float(minimum), 2)
     return round(float(TRIED[-1]), 2)
+
+
+def rare_labels(read: Labels, guesses: Guesses, aim: float, floor: float) -> dict[int, float]:
+    """The same of single labels by other sets, where readers saw fewer than FEW_READ messages.
+
+    read: how many of each label readers saw. A label that the other sets lack has none. floor: the
+    least, for the texts of those sets are easier than messages.
+    """
+    minimums: dict[int, float] = {}
+    for label in np.unique(guesses.best).tolist():
+        rows = guesses.best == label
+        if read[label] < FEW_READ <= rows.sum():
+            own = Guesses(*(part[rows] for part in guesses))
+            minimums[label] = max(floor, least_by_reading(own, aim))
+    return minimums
 
 
 def _best(truth: Labels, guesses: Labels, sure: Floats, other: int) -> float:

@@ -107,9 +107,16 @@ def _story(
         "triage": {
             "recipe": asdict(recipe),
             "encoder": encoder_of(artifact),
+            "heads": asdict(recipe) if recipe.heads_only else _level_heads(artifact),
             "learned": counts(data.learned),
             "chosen on": counts(messages),
             "files": {str(path): digest for path, digest in data.hashes.items()},
             "figures": figures(messages, levels, conversations, states),
         },
     }
+
+
+def _level_heads(artifact: Artifact) -> dict[str, Any] | None:
+    """The recipe that the start's heads of level and reasons were taught by alone, if any."""
+    heads: dict[str, Any] | None = artifact.story.get("triage", {}).get("heads")
+    return heads
