@@ -46,8 +46,9 @@ level and reasons: a linear model of words and pairs of words, and a hidden laye
 start's, bit for bit, and so are its figures and its lines of the gate."""
 _TOPICS = """Then run `earshot train sentiment models/training/configs/topics.toml`, with that model
 as its start. It teaches the heads of {heads} alone: {epochs} epochs, the mean of {soup} runs, in
-which each message whose topic a reader named comes {read} times. Reading 50,000 texts takes half an hour
-of a core without VNNI, the heads five minutes. Every other output is the start's, bit for bit."""
+which each message whose topic a reader named comes {read} times. Reading 50,000 texts takes half
+an hour of a core without VNNI, the heads five minutes. Every other output is the start's, bit for
+bit."""
 _TRIAGE_FIGURES = """## Triage
 
 On held-out messages, which chose the calibration and the thresholds of triage ({chosen}).

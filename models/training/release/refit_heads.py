@@ -23,11 +23,10 @@ from onnx import numpy_helper
 from tokenizers import Tokenizer
 from torch.nn.functional import cross_entropy
 
-from models.artifact import MODEL, OF_PROBLEM, OF_TOPIC, TOKENIZER, Artifact, load_artifact
+from models.artifact import MODEL, TOKENIZER, Artifact, load_artifact
 from models.calls.cues import read_cues
 from models.calls.head import CARD, HEAD, load_head
 from models.evaluation.typos import misprinted
-from models.taxonomy.classifier import read_taxonomy
 from models.text import normalize
 from models.training.calls.train import card
 from models.training.corpus.data import IGNORED, READ, Corpus, Example, text_hash
@@ -42,16 +41,8 @@ from models.training.encoder.trainer import schedule, tells
 from models.training.progress import log_to
 from models.training.recipes import RecipeError
 from models.training.release import gate
+from models.training.release.by_reading import by_reading, truth_of
 from models.training.release.release import PARITY_TEXTS, publish, served, story_of, tested, write
-from models.training.release.thresholds import (
-    LEAST_RARE,
-    READ_RIGHT,
-    Guesses,
-    least_by_reading,
-    problem_guesses,
-    rare_labels,
-    topic_guesses,
-)
 
 Floats = NDArray[np.float32]
 Print = Callable[[str], None]
@@ -161,19 +152,6 @@ def _misread(recipe: Recipe, examples: Sequence[Example]) -> dict[int, Example]:
     return misread
 
 
-def _truth(task: str, examples: Sequence[Example], corpus: Corpus) -> NDArray[np.bool_]:
-    """(texts, classes): which classes each label allows; a row without any is unlabelled."""
-    if task in HEADS:
-        labels = np.array([getattr(example, task) for example in examples])
-        return np.asarray(labels[:, None] == np.arange(HEADS[task])[None])
-    names = corpus.topics if task == "topic" else corpus.problems
-    place = {name: number for number, name in enumerate(names)}
-    table = np.zeros((len(examples), len(names)), dtype=bool)
-    for row, example in enumerate(examples):
-        table[row, [place[name] for name in getattr(example, f"{task}s")]] = True
-    return table
-
-
 def _lesson(
     task: str,
     corpus: Corpus,
@@ -181,7 +159,7 @@ def _lesson(
     misread: Mapping[int, Example],
     seen: Floats,
 ) -> Lesson:
-    truth = _truth(task, examples, corpus)
+    truth = truth_of(task, examples, corpus)
     rows = np.flatnonzero(truth.any(-1))
     place = {int(row): number for number, row in enumerate(rows)}
     pairs = [
@@ -354,14 +332,16 @@ def _build(
     story = story_of(
         recipe, corpus, model, encoded, now, [*_carried(start, heads), *map(str, checks)]
     )
-    story |= {"started_from": start.version, "max_tokens": longest} | _kept(recipe, start, story)
+    story |= {"started_from": start.version, "max_tokens": longest} | _triage_story(
+        recipe, start, story
+    )
     if READ in corpus.validation and {"topic", "problem"} <= set(heads):
         story["least_probability"] = by_reading(corpus, model, story)
     write(model, story)
     return story
 
 
-def _kept(recipe: Recipe, start: Artifact, story: Mapping[str, Any]) -> dict[str, Any]:
+def _triage_story(recipe: Recipe, start: Artifact, story: Mapping[str, Any]) -> dict[str, Any]:
     """What the story of a start with heads of triage says of these and of the encoder: they stay.
     The recipe of the encoder is that of the start; `heads` is what its heads were taught by since.
     """
@@ -376,59 +356,6 @@ def _kept(recipe: Recipe, start: Artifact, story: Mapping[str, Any]) -> dict[str
         "triage": before["triage"],
         "data": {**story["data"], "start": before["data"].get("start")},
     }
-
-
-def by_reading(corpus: Corpus, model: Path, story: Mapping[str, Any]) -> dict[str, float]:
-    """The least probabilities of topic and problem, by what readers said of held-out messages.
-
-    model: the directory; its story has the temperatures. What these messages lack has its own by
-    the other sets; the airline's reasons are left out, of which each tweet has one alone.
-    """
-    sets = corpus.validation.items()
-    elsewhere = [
-        example
-        for name, part in sets
-        if name not in (READ, "airline")
-        for example in part
-        if example.topics
-    ]
-    parts = (corpus.validation[READ], elsewhere)
-    longest = story["max_tokens"]
-    texts = [[example.text for example in part] for part in parts]
-    logits = [served(model / MODEL, model / TOKENIZER, part, longest) for part in texts]
-
-    def inputs(task: str, place: int) -> tuple[NDArray[np.bool_], Floats]:
-        temperature = np.float32(story["temperatures"][task])
-        return _truth(task, parts[place], corpus), logits[place][task] / temperature
-
-    topics = [topic_guesses(*inputs("topic", place)) for place in (0, 1)]
-    least, single = _least("topic", topics, corpus)
-    place_of = {name: place for place, name in enumerate(corpus.topics)}
-    topic_of = {problem.name: place_of[problem.topic] for problem in read_taxonomy().problems}
-    problems = [
-        problem_guesses(
-            *inputs("problem", place),
-            topics[place].named(single, least),
-            [topic_of[name] for name in corpus.problems[:-1]],
-        )
-        for place in (0, 1)
-    ]
-    least_problem, of_problems = _least("problem", problems, corpus)
-    return {
-        "topic": least,
-        **{f"{OF_TOPIC}{corpus.topics[place]}": value for place, value in single.items()},
-        "problem": least_problem,
-        **{f"{OF_PROBLEM}{corpus.problems[place]}": value for place, value in of_problems.items()},
-    }
-
-
-def _least(task: str, guesses: Sequence[Guesses], corpus: Corpus) -> tuple[float, dict[int, float]]:
-    """The least probability of all labels, and those of single ones. guesses: of held-out messages
-    that were read, and of other sets.
-    """
-    read, other = guesses
-    aim, learned = READ_RIGHT[task], _truth(task, corpus.read, corpus).sum(0)
-    return least_by_reading(read, aim), rare_labels(learned, other, aim, LEAST_RARE[task])
 
 
 def _before(

@@ -105,9 +105,11 @@ class Guesses(NamedTuple):
     sure: Floats
     right: Flags
 
-    def named(self, least: Mapping[int, float], general: float) -> Labels:
-        """The label that is named, -1 for none. least: of single labels; general: of the others."""
-        minimum = np.array([least.get(int(label), general) for label in self.best])
+    def labels(self, single: Mapping[int, float], general: float) -> Labels:
+        """The label that is named, -1 for none. single: least sureness of single labels; general:
+        of the others.
+        """
+        minimum = np.array([single.get(int(label), general) for label in self.best])
         return np.where(self.sure >= minimum, self.best, -1)
 
 
