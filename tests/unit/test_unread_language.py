@@ -105,7 +105,7 @@ def test_an_undecided_language_is_judged_and_marked():
 
 
 def test_words_of_danger_count_in_an_undecided_language_and_not_in_english():
-    cry = replace(MIXED, text="please ghar mein aag lagi hai come fast", levels=(0.6, 0.1, 0.0, 0))
+    cry = replace(MIXED, text="please ghar mein aag lagi hai come fast", levels=(0.7, 0.1, 0.0, 0))
 
     assert folded(cry).level == "P2"
     assert folded(replace(cry, language="en")).level == "P4"
