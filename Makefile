@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 SOURCES := connectors models stream
 
-.PHONY: help demo install test test-long test-all check format hooks bench bench-bursts bench-consoles bench-drafts bench-incidents bench-runs bench-triage bench-lexicon bench-personal bench-against bench-growth bench-workers bench-naive bench-postgres image image-test sbom clean chromium screenshots bench-queue soak pins
+.PHONY: help demo install test test-long test-all check format hooks bench bench-bursts bench-consoles bench-drafts bench-incidents bench-runs bench-triage bench-topics bench-lexicon bench-personal bench-against bench-growth bench-workers bench-naive bench-postgres image image-test sbom clean chromium screenshots bench-queue soak pins
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -71,6 +71,9 @@ bench-runs: install ## What a run of the model costs by itself, in tokens
 
 bench-triage: $(VENV)/.tested ## Triage on real messages that readers labelled, where the public sets are at hand
 	PYTHONPATH=tests $(BIN)/python -m benchmarks.triage
+
+bench-topics: $(VENV)/.tested ## Topics and problems named of real messages that readers labelled, held out
+	PYTHONPATH=tests $(BIN)/python -m benchmarks.topics
 
 bench-lexicon: $(VENV)/.tested ## Precision of each group of the thesaurus on labelled messages, written beside it
 	PYTHONPATH=tests $(BIN)/python -m benchmarks.lexicon --write

@@ -1,11 +1,11 @@
 """Triage benchmark: triage against readers' labels of real messages, and how often it calls P1.
 
-`make bench-triage`, or `PYTHONPATH=tests python -m benchmarks.triage`. The labels stand in
-`tests/data/triage_real_labels.csv` by a hash of the text; the model learned from them. The texts
-are looked for in the public sets (`../shared/data`, or EARSHOT_SHARED), whose rows are not part of
-the project. Shares are of unlabelled messages; terse alarms and calm figures of speech are of
-`../shared/cases`, where that is at hand. Last, milliseconds of processor a random message:
-`judge` is what the model's outputs mean, `together` is that with cues and fold.
+`make bench-triage`, or `PYTHONPATH=tests python -m benchmarks.triage`. The labels stand by a hash of
+the text: of `tests/data/triage_real_labels.csv` the model learned, of `triage_real_heldout.csv`
+it did not. The texts are looked for in the public sets (`../shared/data`, or EARSHOT_SHARED),
+whose rows are not part of the project. Shares are of unlabelled messages; terse alarms and calm
+figures of speech are of `../shared/cases`, where that is at hand. Last, milliseconds of processor
+a random message: `judge` is what the model's outputs mean, `together` is that with cues and fold.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ from stream.triage.figures import NONE, measured
 from stream.triage.judgement import Judge
 from stream.triage.ticket import Ticket
 
-LABELS = Path(__file__).parents[1] / "data" / "triage_real_labels.csv"
+DATA = Path(__file__).parents[1] / "data"
+LABELS, HELD_OUT = DATA / "triage_real_labels.csv", DATA / "triage_real_heldout.csv"
 SHARES = {"replies/support_pairs.csv.gz": 3_000, "complaints/cfpb/cfpb_narratives.csv.gz": 200}
 WARM_UP = 1_000  # messages
 CASES = ("short_alarms", "short_alarms_2", "triage")  # JSON lines with `id` and `text`
@@ -40,9 +41,9 @@ CASES = ("short_alarms", "short_alarms_2", "triage")  # JSON lines with `id` and
 Triage = Callable[[Sequence[str]], list[Ticket | None]]
 
 
-def evaluate(data: Path, triage: Triage) -> dict[str, Any]:
+def evaluate(labels: Path, data: Path, triage: Triage) -> dict[str, Any]:
     """The figures of all labelled rows, and of the random ones: these alone tell shares."""
-    rows = read_keyed(LABELS, data)
+    rows = read_keyed(labels, data)
     tickets = triage([row.text for row in rows])
     parts = {"all": range(len(rows))} | {
         "random": [place for place, row in enumerate(rows) if row.stratum == "random"]
@@ -109,7 +110,8 @@ def main() -> None:
         return tickets_of(texts, messages)
 
     figures = {
-        "labelled": evaluate(data, triage),
+        "held out": evaluate(HELD_OUT, data, triage),
+        "labelled": evaluate(LABELS, data, triage),
         "shares": shares(data, triage),
         "cases": cases(data.parent / "cases" / "texts", triage),
         "processor_ms": processor_ms(data, settings),

@@ -72,6 +72,18 @@ def test_labels_of_real_messages_name_them_by_a_hash_alone() -> None:
     assert key_of("Smoke in the cabin!") == key_of("smoke in the CABIN") != key_of("No smoke")
 
 
+def test_what_is_held_out_of_the_real_messages_is_neither_learned_from_nor_chosen_on() -> None:
+    learned, kept, held_out = (
+        {row["key"] for row in rows_of(f"triage_real_{name}.csv")}
+        for name in ("labels", "kept", "heldout")
+    )
+
+    assert len(kept) > 500
+    assert len(held_out) > 500
+    assert not learned & kept
+    assert not held_out & (learned | kept)
+
+
 def test_written_messages_are_unique_and_labelled_after_the_guide() -> None:
     rows = rows_of("triage_written.csv")
 

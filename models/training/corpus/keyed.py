@@ -50,8 +50,6 @@ def read_topics(data: Path, meanings: Meanings, labels: Path = TOPICS) -> Iterat
 
     Where two fit, both stand there, parted by `|`. A message that names no problem has none.
     """
-    if not labels.exists():
-        return
     for text, row in texts_with_labels(labels, ("key", "topic", "problem"), data):
         topics, _ = meanings.of(row["topic"].split("|"))
         _, problems = meanings.of(row["problem"].split("|")) if row["problem"] else ((), (OTHER,))

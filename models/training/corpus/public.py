@@ -146,7 +146,8 @@ def _own_splits(root: Path, meanings: Meanings) -> Iterator[tuple[str, Iterable[
     yield "cfpb", read_cfpb(root / CFPB, meanings)
     yield "bitext", read_bitext(root / BITEXT, meanings)
     yield "multidogo", read_multidogo(root / MULTIDOGO, meanings)
-    yield READ, read_topics(root, meanings)
+    if TOPICS.exists():  # they come with the sources, not with the package
+        yield READ, read_topics(root, meanings)
 
 
 def _by_turns(root: Path, meanings: Meanings) -> Iterator[Example]:

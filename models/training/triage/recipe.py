@@ -23,7 +23,7 @@ class TriageRecipe:
     sought: float = 1.0  # weight of those of them that were looked for, not drawn at random
     conversations: tuple[str, ...] = ()
     choose_tables: tuple[str, ...] = ()  # what thresholds and calibration are chosen on
-    choose_keyed: tuple[str, ...] = ()
+    choose_keyed: tuple[str, ...] = ()  # labels by a hash of the text
     choose_conversations: tuple[str, ...] = ()
     paraphrases: tuple[str, ...] = ()  # CSV `group,text`: a group says one thing in other words
     sentiments: tuple[str, ...] = ()  # CSV `text,sentiment`
