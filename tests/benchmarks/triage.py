@@ -1,7 +1,7 @@
 """Triage benchmark: triage against readers' labels of real messages, and how often it calls P1.
 
-`make bench-triage`, or `PYTHONPATH=tests python -m benchmarks.triage`. The labels stand by a hash of
-the text: of `tests/data/triage_real_labels.csv` the model learned, of `triage_real_heldout.csv`
+`make bench-triage`, or `PYTHONPATH=tests python -m benchmarks.triage`. The labels stand by a hash
+of the text: of `tests/data/triage_real_labels.csv` the model learned, of `triage_real_heldout.csv`
 it did not. The texts are looked for in the public sets (`../shared/data`, or EARSHOT_SHARED),
 whose rows are not part of the project. Shares are of unlabelled messages; terse alarms and calm
 figures of speech are of `../shared/cases`, where that is at hand. Last, milliseconds of processor
