@@ -12,7 +12,7 @@ from models.calls.sides import Speaker, Utterance
 from models.training.calls.data import Kind, LabelledCall, one_hot
 
 SCENARIOS = Path(__file__).with_name("scenarios.toml")
-WRITTEN = Path(__file__).with_name("written.toml")
+WRITTEN = Path(__file__).with_name("written")
 _SPEAKERS: Mapping[str, Speaker] = {"A": "agent", "C": "customer"}
 _MOODS: tuple[tuple[str, SentimentLabel, str, str], ...] = (
     ("h", "positive", "hi", "mh"),
@@ -77,10 +77,10 @@ def _tellings(scenario: Mapping[str, str]) -> Iterator[LabelledCall]:
             yield _labelled(name, turns, labels, scenario["name"], "told")
 
 
-def written_calls(path: Path = WRITTEN) -> list[LabelledCall]:
+def written_calls(folder: Path = WRITTEN) -> list[LabelledCall]:
     """The calls that were written as a whole; those with one beginning are one group."""
-    table = tomllib.loads(path.read_text(encoding="utf-8"))
-    return [_written(call) for call in table["call"]]
+    tables = [tomllib.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*.toml"))]
+    return [_written(call) for table in tables for call in table["call"]]
 
 
 def _written(call: Mapping[str, str]) -> LabelledCall:

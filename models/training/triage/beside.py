@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from models.training.triage.calibrate import calibrated, figures
 from models.training.triage.data import TriageData
 from models.training.triage.labelled import Labelled
 from models.training.triage.recipe import TriageRecipe
-from models.training.triage.release import counts, encoder_of, scale_facts
+from models.training.triage.release import counts, encoder_of, recipe_facts, scale_facts
 
 Print = Callable[[str], None]
 Loss = Callable[[NDArray[np.float32], Sequence[Labelled]], float]  # of levels (messages, 4), nats
@@ -105,9 +104,11 @@ def _story(
         "gate": [*carried, *map(str, checks)],
         "urgency": scale_facts(scale),
         "triage": {
-            "recipe": asdict(recipe),
+            "recipe": recipe_facts(recipe, artifact.version),
             "encoder": encoder_of(artifact),
-            "heads": asdict(recipe) if recipe.heads_only else _level_heads(artifact),
+            "heads": recipe_facts(recipe, artifact.version)
+            if recipe.heads_only
+            else _level_heads(artifact),
             "learned": counts(data.learned),
             "chosen on": counts(messages),
             "files": {str(path): digest for path, digest in data.hashes.items()},

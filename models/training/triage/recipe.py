@@ -51,6 +51,7 @@ class TriageRecipe:
     keep_labelled_weight: float = 0.15  # and of labelled ones
     alike_weight: float = 0.4  # of what the other heads make of paraphrases
     sentiment_weight: float = 0.4  # of labelled sentiments
+    named_weight: float = 0.0  # of topics and problems that readers named; 0 leaves them out
     embedding_weight: float = 20.0  # within those, of 1 - cosine to the start's embedding
     dropout: float = 0.1
     seed: int = 0

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from models.artifact import MODEL, TOKENIZER, Artifact, UrgencyScale, load_artifact
-from models.training.corpus.data import IGNORED, Corpus
+from models.training.corpus.data import IGNORED, READ, Corpus
 from models.training.encoder.base import load_base
 from models.training.encoder.batches import TASKS, encode, predict
 from models.training.encoder.network import Network
@@ -25,6 +25,7 @@ from models.training.encoder.recipe import Recipe
 from models.training.encoder.restore import restore
 from models.training.progress import log_to
 from models.training.release import gate
+from models.training.release.by_reading import by_reading
 from models.training.release.export import export
 from models.training.release.quantise import quantise
 from models.training.release.refit_heads import hand_on_calls, no_worse
@@ -34,6 +35,7 @@ from models.training.triage.calibrate import calibrated, figures
 from models.training.triage.data import TriageData
 from models.training.triage.fitted_heads import fit_heads
 from models.training.triage.labelled import Labelled
+from models.training.triage.named import Named
 from models.training.triage.recipe import TriageRecipe
 from models.training.triage.tune import Tuning
 from models.urgency import LEVELS, REASONS, STATES
@@ -87,6 +89,7 @@ def train_triage(
         _rehearsal(recipe, corpus),
         data.paraphrases,
         data.sentiments,
+        Named(corpus) if recipe.named_weight else None,
     )
     log = log_to(out / LOG, say)
 
@@ -175,6 +178,8 @@ def release(
             "reason": list(REASONS),
             "state": list(STATES),
         }
+        if READ in corpus.validation:
+            story["least_probability"] = by_reading(corpus, model, story)
         write_story(model, story)
         hand_on_calls(start.artifact, model, story["version"])
         return publish(story | tested(model, story, corpus), model, out / "model")
@@ -196,7 +201,7 @@ def _own_facts(
         "started_from": start.version,
         "urgency": scale_facts(scale),
         "triage": {
-            "recipe": asdict(recipe),
+            "recipe": recipe_facts(recipe, start.version),
             "before": encoder_of(start),
             "learned": counts(data.learned),
             "chosen on": counts(messages),
@@ -217,6 +222,11 @@ def encoder_of(artifact: Artifact) -> dict[str, Any] | None:
         known["start"] = artifact.story["data"].get("start")
     whole: dict[str, Any] | None = triage.get("encoder") or known
     return whole or None
+
+
+def recipe_facts(recipe: TriageRecipe, start: str) -> dict[str, Any]:
+    """The recipe as a story has it: its start by its version, for a folder says nothing later."""
+    return asdict(recipe) | {"start": start}
 
 
 def scale_facts(scale: UrgencyScale) -> dict[str, Any]:
