@@ -20,11 +20,10 @@ from models.text import normalize
 
 Floats = NDArray[np.float32]
 
-# Kernels sum in another order for a lone row and for widths that are no multiple of eight: the last
-# bit differs. With two rows or more and such widths, a row came out the same, bit for bit, in any
+# Kernels sum in another order for widths that are no multiple of eight: the last bit differs. With
+# such widths, and as many rows as an engine needs, a row came out the same, bit for bit, in any
 # batch, place, padding and thread count.
 WIDTH_STEP = 8
-FEWEST_ROWS = 2
 # Tokens that could be read in the time that a run takes whatever is in it. `make bench-runs`
 # measured 20 to 29 on a processor with VNNI; of 7, 15, 30 and 60, 30 took least.
 RUN_COST = 30
@@ -88,7 +87,7 @@ class Encoder:
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(max_tokens)
         self._names = [name for name in Outputs._fields if name in outputs]
-        self.batch = max(batch, FEWEST_ROWS)
+        self.batch = max(batch, self._engine.fewest_rows)
 
     def __call__(self, texts: Sequence[str]) -> Outputs:
         """What the network says about each text, in order."""
@@ -113,8 +112,9 @@ class Encoder:
 
     def _run(self, tokens: Sequence[list[int]]) -> Outputs:
         lengths = [len(ids) for ids in tokens]
-        runs = shared(list(groups(lengths, self.batch)), self._engine.threads)
-        feeds = [padded([tokens[row] for row in rows], width) for rows, width in runs]
+        fewest = self._engine.fewest_rows
+        runs = shared(list(groups(lengths, self.batch, fewest)), self._engine.threads, fewest)
+        feeds = [padded([tokens[row] for row in rows], width, fewest) for rows, width in runs]
         parts = [
             self._part([lengths[row] for row in rows], values, max(lengths))
             for (rows, _), values in zip(
@@ -148,11 +148,11 @@ def _ended(values: Floats, lengths: Sequence[int], longest: int) -> Floats:
     return ended
 
 
-def groups(lengths: Sequence[int], batch: int) -> Iterator[tuple[list[int], int]]:
+def groups(lengths: Sequence[int], batch: int, fewest: int) -> Iterator[tuple[list[int], int]]:
     """(rows, width) of runs of at most `batch` texts, of one width, a multiple of eight.
 
     A few texts wait for the next width where padding them costs less than a run of their own, which
-    a lone text would even take two rows of.
+    takes `fewest` rows even for a lone text.
     """
     widths: dict[int, list[int]] = {}
     for row, length in enumerate(lengths):
@@ -165,30 +165,32 @@ def groups(lengths: Sequence[int], batch: int) -> Iterator[tuple[list[int], int]
         for start in range(0, whole, batch):
             yield rows[start : start + batch], width
         rows = rows[whole:]
-        spared = RUN_COST + (FEWEST_ROWS - 1) * width * (len(rows) == 1)
+        spared = RUN_COST + (fewest - 1) * width * (len(rows) == 1)
         if rows and (wider is None or len(rows) * (wider - width) > spared):
             yield rows, width
             rows = []
 
 
-def shared(runs: Sequence[tuple[list[int], int]], cores: int) -> list[tuple[list[int], int]]:
+def shared(
+    runs: Sequence[tuple[list[int], int]], cores: int, fewest: int
+) -> list[tuple[list[int], int]]:
     """The runs, the largest of fewer than `cores` halved, so that no core is idle."""
     shares = list(runs)
     while shares and len(shares) < cores:
         at = max(range(len(shares)), key=lambda run: len(shares[run][0]) * shares[run][1])
         rows, width = shares[at]
-        if len(rows) < 2 * FEWEST_ROWS:
+        if len(rows) < 2 * fewest:
             break
         middle = len(rows) // 2
         shares[at : at + 1] = [(rows[:middle], width), (rows[middle:], width)]
     return shares
 
 
-def padded(tokens: Sequence[list[int]], width: int) -> dict[str, NDArray[np.int64]]:
-    """An engine's input, (rows, width), with at least FEWEST_ROWS rows; a row without text
-    attends to itself.
+def padded(tokens: Sequence[list[int]], width: int, fewest: int) -> dict[str, NDArray[np.int64]]:
+    """An engine's input, (rows, width), with at least `fewest` rows; a row without text attends
+    to itself.
     """
-    ids = np.zeros((max(len(tokens), FEWEST_ROWS), width), dtype=np.int64)
+    ids = np.zeros((max(len(tokens), fewest), width), dtype=np.int64)
     mask = np.zeros_like(ids)
     mask[:, 0] = 1
     for row, text in enumerate(tokens):

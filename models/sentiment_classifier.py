@@ -171,10 +171,12 @@ def opened(folder: Path, threads: int) -> tuple[Engine, Tokenizer]:
 
 def run(engine: Engine, tokens: Sequence[list[int]]) -> Floats:
     """Logits (texts, classes) for token ids, in order."""
-    runs = shared(list(groups([len(ids) for ids in tokens], BATCH)), engine.threads)
+    fewest = engine.fewest_rows
+    lengths = [len(ids) for ids in tokens]
+    runs = shared(list(groups(lengths, BATCH, fewest)), engine.threads, fewest)
     if not runs:
         return np.zeros((0, engine.outputs["sentiment"]), np.float32)
-    feeds = [padded([tokens[row] for row in rows], width) for rows, width in runs]
+    feeds = [padded([tokens[row] for row in rows], width, fewest) for rows, width in runs]
     parts = [
         values[: len(rows)]
         for (rows, _), (values,) in zip(runs, engine.run_all(["sentiment"], feeds), strict=True)

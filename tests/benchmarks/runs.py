@@ -18,7 +18,7 @@ from models.encoder import RUN_COST, Encoder, padded
 from stream.bootstrap.loading import model_folder
 from stream.settings import read_settings
 
-ROWS = (2, 4, 8, 16, 32)
+ROWS = (1, 2, 4, 8, 16, 32)
 WIDTHS = (16, 24, 32, 40, 56, 72, 96)
 ANY_TOKEN = 1000
 
@@ -30,7 +30,7 @@ def measure_runs(encoder: Encoder, *, rounds: int) -> dict[str, Any]:
     }
     for number in range(rounds + 1):
         for (rows, width), times in seconds.items():
-            batch = padded([[ANY_TOKEN] * width] * rows, width)
+            batch = padded([[ANY_TOKEN] * width] * rows, width, fewest=1)
             started = time.process_time()
             encoder._engine.run(encoder._names, batch)
             if number:  # the first round warms up

@@ -64,7 +64,8 @@ def test_layers_without_biases_with_equal_ones_and_of_single_vectors_become_inte
 
     feed = {"input_ids": texts, "attention_mask": np.ones_like(texts)}
     exact, small = (  # as they are served: without VNNI integers would overflow otherwise
-        Engine(tmp_path / name, threads=1).run(["sentiment"], feed)[0] for name in ("a", "b")
+        Engine(tmp_path / name, threads=1).run(["sentiment"], feed)[0][: len(texts)]
+        for name in ("a", "b")
     )
     np.testing.assert_allclose(small, exact, atol=0.05)
     assert (tmp_path / "b").stat().st_size < 0.7 * (tmp_path / "a").stat().st_size

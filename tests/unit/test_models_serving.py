@@ -368,40 +368,47 @@ def test_a_model_that_matches_its_hash_and_is_no_model_is_one_clear_line(tmp_pat
     assert "\n" not in str(error.value)
 
 
-def test_runs_have_one_width_and_two_rows_at_least():
-    made = list(groups([3, 9, 8, 1, 30, 2, 5], batch=3))
+def test_runs_have_one_width_and_as_many_rows_as_the_engine_needs():
+    made = list(groups([3, 9, 8, 1, 30, 2, 5], batch=3, fewest=2))
 
     assert made == [
         ([0, 2, 3], 8),
         ([1, 5, 6], 16),
         ([4], 32),
     ]  # three of 16 cost less than two of 8 and two of 16
-    assert list(groups([5, 30], batch=3)) == [([0, 1], 32)]
-    assert list(groups([5, 60], batch=3)) == [
+    assert list(groups([5, 30], batch=3, fewest=2)) == [([0, 1], 32)]
+    assert list(groups([5, 60], batch=3, fewest=2)) == [
         ([0], 8),
         ([1], 64),
     ]  # a lone one of 8 would wait for too much padding
-    alone = padded([[5, 6, 7]], 8)
+    # One that takes no second row waits for less.
+    assert list(groups([5, 40], batch=3, fewest=2)) == [([0, 1], 40)]
+    assert list(groups([5, 40], batch=3, fewest=1)) == [([0], 8), ([1], 40)]
+    alone = padded([[5, 6, 7]], 8, fewest=2)
     assert alone["input_ids"].shape == (2, 8)
     assert alone["attention_mask"].tolist() == [[1, 1, 1, 0, 0, 0, 0, 0], [1, 0, 0, 0, 0, 0, 0, 0]]
+    assert padded([[5, 6, 7]], 8, fewest=1)["input_ids"].shape == (1, 8)
 
 
 def test_runs_are_shared_out_so_that_no_core_is_idle():
-    assert shared([([4, 0, 2, 1, 3], 16)], 2) == [([4, 0], 16), ([2, 1, 3], 16)]
-    assert shared([([0, 1, 2], 16)], 2) == [([0, 1, 2], 16)]  # a half of one is padded to two
-    assert shared([([0, 1, 2, 3], 8), ([4, 5, 6, 7], 32)], 3) == [
+    assert shared([([4, 0, 2, 1, 3], 16)], 2, 2) == [([4, 0], 16), ([2, 1, 3], 16)]
+    assert shared([([0, 1, 2], 16)], 2, 2) == [([0, 1, 2], 16)]  # a half of one is padded to two
+    assert shared([([0, 1, 2, 3], 8), ([4, 5, 6, 7], 32)], 3, 2) == [
         ([0, 1, 2, 3], 8),
         ([4, 5], 32),
         ([6, 7], 32),
     ]
     enough = [([0, 1, 2, 3], 8), ([4, 5, 6, 7], 32)]
-    assert shared(enough, 2) == enough
-    assert shared([], 2) == []
+    assert shared(enough, 2, 2) == enough
+    assert shared([], 2, 2) == []
 
 
 def test_runs_side_by_side_answer_in_the_order_of_their_feeds():
     engine = Engine(default_artifact() / "model.onnx", threads=3)
-    feeds = [padded([[101, 1000 + at, 102]] * (at % 3 + 1), 8 * (at % 4 + 1)) for at in range(9)]
+    feeds = [
+        padded([[101, 1000 + at, 102]] * (at % 3 + 1), 8 * (at % 4 + 1), fewest=2)
+        for at in range(9)
+    ]
 
     together = engine.run_all(["sentiment", "embedding"], feeds)
 

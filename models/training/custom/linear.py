@@ -157,7 +157,8 @@ def graft(source: Path, target: Path, heads: Mapping[str, Linear], *, beside: bo
 
 def _declare(graph: onnx.ModelProto, task: str, classes: int) -> None:
     """`task` among the graph's outputs, (batch, classes)."""
-    shape: list[str | int | None] = ["batch_size", classes]
+    rows = graph.graph.output[0].type.tensor_type.shape.dim[0].dim_param
+    shape: list[str | int | None] = [rows, classes]
     rest = [output for output in graph.graph.output if output.name != task]
     del graph.graph.output[:]
     graph.graph.output.extend(

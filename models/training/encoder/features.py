@@ -50,8 +50,10 @@ class Features:
         encodings = self._tokenizer.encode_batch(list(texts))
         tokens = [encoding.ids for encoding in encodings]
         inputs: dict[str, Floats] = {}
-        for rows, wide in groups([len(ids) for ids in tokens], 32):
-            values = self._engine.run(self._feeds, padded([tokens[row] for row in rows], wide))
+        fewest = self._engine.fewest_rows
+        for rows, wide in groups([len(ids) for ids in tokens], 32, fewest):
+            feed = padded([tokens[row] for row in rows], wide, fewest)
+            values = self._engine.run(self._feeds, feed)
             for task, value in zip(self._tasks, values, strict=True):
                 into = inputs.setdefault(task, np.zeros((len(tokens), value.shape[-1]), np.float32))
                 into[rows] = value[: len(rows)]

@@ -3,7 +3,8 @@
 The exporter writes attention and GELU as chains of small nodes, with shapes and masks worked out
 anew in every layer. Here a layer's attention becomes one node, its mask is made once, and the
 channels that are divided before they are rounded (see `quantise`) stand together, so that the
-others are not multiplied by one. Every integer stays what it was.
+others are not multiplied by one. Every integer stays what it was. The heads get a second row, see
+`second_row`, so that a lone text needs none beside it.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from models.training.encoder.restore import LOUD
+from models.training.release.second_row import append_second_row
 
 OPSET = 23  # the first with an `Attention` of its own
 # What a masked score lies below the others: e**-80 is nothing beside 1 in float32, and still a
@@ -111,6 +113,7 @@ def fuse(model: onnx.ModelProto) -> None:
     if _fuse_attention(model.graph):
         (imported,) = [imported for imported in model.opset_import if not imported.domain]
         imported.version = max(imported.version, OPSET)
+    append_second_row(model.graph)
 
 
 def _fuse_attention(into: onnx.GraphProto) -> bool:

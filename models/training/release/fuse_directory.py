@@ -1,4 +1,5 @@
-"""Fusion of the network of a model directory that was released before there was `fuse`.
+"""Fusion of the network of a model directory that was released before there was `fuse`, or all of
+it.
 
     $ python -m models.training.release.fuse_directory models/artifacts/default
 
@@ -16,11 +17,13 @@ from pathlib import Path
 import numpy as np
 
 from models.artifact import MODEL, STORY, load_artifact, sha256
-from models.encoder import Encoder
+from models.encoder import Encoder, Outputs
 from models.examples.kernel import read_examples
 from models.training.embed_examples import with_places
 from models.training.release import gate
 from models.training.release.fuse import fuse_file
+
+LONE_STEP = 10  # every tenth example is read alone, too
 
 
 def fuse_directory(folder: Path) -> None:
@@ -30,18 +33,22 @@ def fuse_directory(folder: Path) -> None:
     with tempfile.TemporaryDirectory(dir=folder.parent) as spare:
         fused = Path(spare) / MODEL
         fuse_file(artifact.model, fused)
-        before, after = (
-            Encoder(model, artifact.tokenizer, max_tokens=artifact.max_tokens, threads=1)(texts)
+        plain, other = (
+            Encoder(model, artifact.tokenizer, max_tokens=artifact.max_tokens, threads=1)
             for model in (artifact.model, fused)
         )
-        pairs = zip(before, after, strict=True)
-        changed = sum(not np.array_equal(old, new) for old, new in pairs)
+        changed = _changed(plain(texts), other(texts))
+        changed += sum(_changed(plain([text]), other([text])) for text in texts[::LONE_STEP])
         gate.enforce([gate.Check("outputs that fusing changed", changed, 0)])
         fused.replace(artifact.model)
     story = dict(artifact.story)
     story["files"] = story["files"] | {MODEL: sha256(artifact.model)}
     story = with_places(folder, story)
     (folder / STORY).write_text(json.dumps(story, indent=1) + "\n", encoding="utf-8")
+
+
+def _changed(before: Outputs, after: Outputs) -> int:
+    return sum(not np.array_equal(old, new) for old, new in zip(before, after, strict=True))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 from scipy.sparse import csr_matrix
 
 from models.training.encoder.restore import READERS as PREFIX
+from models.training.release.second_row import IDS, MASK, has_second_row, with_second_row
 from models.urgency import LEVELS, REASONS
 
 Floats = NDArray[np.float32]
@@ -109,7 +110,10 @@ def put(source: Path, target: Path, wide: Wide, deep: Deep, shares: Shares) -> N
         node.output[:] = [_head(name) if name in WIDTHS else name for name in node.output]
     for name, value in _constants(wide, deep, shares).items():
         graph.initializer.append(numpy_helper.from_array(value, f"{PREFIX}{name}"))
-    graph.node.extend(_nodes())
+    if has_second_row(graph):
+        graph.node.extend([*with_second_row("input_ids", IDS), *_nodes(IDS, MASK)])
+    else:
+        graph.node.extend(_nodes("input_ids", "attention_mask"))
     onnx.checker.check_model(model)
     onnx.save(model, target)
 
@@ -155,7 +159,8 @@ def _constants(wide: Wide, deep: Deep, shares: Shares) -> dict[str, NDArray[np.g
     }
 
 
-def _nodes() -> list[NodeProto]:
+def _nodes(ids: str, read: str) -> list[NodeProto]:
+    """ids, read: tokens and which of them are read, (texts, tokens)."""
     nodes: list[NodeProto] = []
 
     def node(kind: str, inputs: Sequence[str], *outputs: str, **of: int) -> str:
@@ -177,7 +182,7 @@ def _nodes() -> list[NodeProto]:
         counted = node("Mul", [numbers, weights], f"{name}.counted")
         return node("ReduceSum", [counted, own("one")], f"{name}.sum", keepdims=0)
 
-    ids, mask = "input_ids", node("Cast", ["attention_mask"], "mask", to=TensorProto.FLOAT)
+    mask = node("Cast", [read], "mask", to=TensorProto.FLOAT)
     words = summed(node("Mod", [ids, own("buckets")], "word"), mask, "words")
     first = node("Slice", [ids, own("zero"), own("last"), own("one")], "firsts")
     second = node("Slice", [ids, own("one"), own("end"), own("one")], "seconds")
