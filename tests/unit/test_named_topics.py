@@ -93,6 +93,22 @@ def test_the_topics_are_learned_beside_the_levels(tiny_model, corpus):
     assert untaught[:2] != [0, 1]
 
 
+def test_a_start_s_share_of_one_leaves_the_start(tiny_model):
+    recipe = TriageRecipe(
+        start=str(tiny_model.folder), epochs=1, batch=2, rehearsed=0, threads=1, start_share=1.0
+    )
+    start = start_of(recipe)
+    before = copy.deepcopy(start.network.state_dict())
+
+    tuning = Tuning(
+        recipe, start.network, start.tokenizer, [labelled(READ[1], "P1", ["danger"])], []
+    )
+    tuning.run(lambda **_: None)
+
+    after = start.network.state_dict()
+    assert all(torch.allclose(after[name], before[name], atol=1e-6) for name in before)
+
+
 def test_a_story_names_the_start_by_its_version_and_no_folder():
     facts = recipe_facts(TriageRecipe(start="/somebody/home/model"), "triage-0")
 

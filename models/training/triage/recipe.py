@@ -54,6 +54,7 @@ class TriageRecipe:
     named_weight: float = 0.0  # of topics and problems that readers named; 0 leaves them out
     embedding_weight: float = 20.0  # within those, of 1 - cosine to the start's embedding
     dropout: float = 0.1
+    start_share: float = 0.0  # of the start's weights in what is released
     seed: int = 0
     threads: int = 2
 

@@ -99,6 +99,16 @@ class Tuning:
             network.eval()
             log(epoch=epoch + 1, **look(network))
         network.eval()
+        self._blend()
+
+    @torch.no_grad()
+    def _blend(self) -> None:
+        """Between the start and what was tuned other heads lose less than labels gain (Wortsman et
+        al., 2022, "Robust fine-tuning").
+        """
+        before = dict(self._teacher.named_parameters())
+        for name, weight in self.network.named_parameters():
+            weight.lerp_(before[name], self.recipe.start_share)
 
     def _steps(self) -> int:
         return self.recipe.epochs * math.ceil(len(self.learned) / self.recipe.batch)
