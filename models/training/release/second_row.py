@@ -88,7 +88,7 @@ def _needed(nodes: Sequence[NodeProto], name: str) -> set[str]:
 
 
 def _is_apart(graph: onnx.GraphProto, heads: Sequence[NodeProto], body: set[str]) -> bool:
-    """Whether the heads share nothing with the encoder but constants, and all outputs are theirs."""
+    """Whether the heads share nothing with the encoder but constants and write all outputs."""
     shared = body.intersection(name for node in heads for name in node.input)
     makers = [node for node in graph.node if shared.intersection(node.output)]
     written = {name for node in heads for name in node.output}
