@@ -27,6 +27,8 @@ WIDTH_STEP = 8
 # Tokens that could be read in the time that a run takes whatever is in it. `make bench-runs`
 # measured 20 to 29 on a processor with VNNI; of 7, 15, 30 and 60, 30 took least.
 RUN_COST = 30
+# Tokens of a half that is worth a run of its own: one more costs at most a seventh of both.
+LEAST_HALF = 3 * RUN_COST
 
 
 class Outputs(NamedTuple):
@@ -174,14 +176,16 @@ def groups(lengths: Sequence[int], batch: int, fewest: int) -> Iterator[tuple[li
 def shared(
     runs: Sequence[tuple[list[int], int]], cores: int, fewest: int
 ) -> list[tuple[list[int], int]]:
-    """The runs, the largest of fewer than `cores` halved, so that no core is idle."""
+    """The runs, the largest of fewer than `cores` halved, so that no core is idle, where its halves
+    hold enough tokens.
+    """
     shares = list(runs)
     while shares and len(shares) < cores:
         at = max(range(len(shares)), key=lambda run: len(shares[run][0]) * shares[run][1])
         rows, width = shares[at]
-        if len(rows) < 2 * fewest:
-            break
         middle = len(rows) // 2
+        if middle < fewest or middle * width < LEAST_HALF:
+            break
         shares[at : at + 1] = [(rows[:middle], width), (rows[middle:], width)]
     return shares
 

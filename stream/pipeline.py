@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -252,8 +253,8 @@ class Pipeline:
         metrics, now = self._metrics, time.time()
         metrics.batch.observe(len(messages))
         metrics.ready.set(1)
+        self._count_events(messages)
         for message in messages:
-            metrics.events.labels(message.topic).inc()
             if message.produced_at is not None:
                 metrics.latency.observe(max(0.0, now - message.produced_at))
                 metrics.committed(message.produced_at)
@@ -265,6 +266,10 @@ class Pipeline:
             metrics.tickets.labels("withdrawn" if ticket.withdrawn else ticket.level).inc()
         for alert in saved.alerts:
             metrics.alerts.labels(alert.kind).inc()
+
+    def _count_events(self, messages: Sequence[Message]) -> None:
+        for topic, count in Counter(message.topic for message in messages).items():
+            self._metrics.events.labels(topic).inc(count)
 
 
 def outgoing(saved: Saved) -> list[Outgoing]:

@@ -76,8 +76,10 @@ class Resemblance:
         ]
 
     def _kernel(self, places: Exact) -> Exact:
-        kernel: Exact = np.exp(-2 * WIDTH * (1 - cosines(places, self._places)))
-        return kernel
+        kernel = cosines(places, self._places)
+        kernel -= 1
+        kernel *= 2 * WIDTH
+        return np.exp(kernel, out=kernel)
 
 
 def _weights(kernel: Exact, positive: NDArray[np.bool_]) -> Exact:

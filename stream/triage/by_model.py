@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
+from itertools import islice
 from typing import Final
 
 from stream.triage.cues import Cue
@@ -249,7 +250,8 @@ def _length_of_cry(message: Message, cues: Cues) -> int:
 
 def _is_call_for_help(message: Message) -> bool:
     """Whether it calls for help and says nothing else."""
-    words = _WORDS.findall(own_words(message.text).lower())
+    matches = _WORDS.finditer(own_words(message.text).lower())
+    words = [match[0] for match in islice(matches, LONGEST_CALL + 1)]  # most have more
     if len(words) > LONGEST_CALL or CALLS.isdisjoint(words):
         return False
     return all(word in CALLS or word in AROUND_CALLS for word in words)

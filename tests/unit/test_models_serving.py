@@ -391,16 +391,24 @@ def test_runs_have_one_width_and_as_many_rows_as_the_engine_needs():
 
 
 def test_runs_are_shared_out_so_that_no_core_is_idle():
-    assert shared([([4, 0, 2, 1, 3], 16)], 2, 2) == [([4, 0], 16), ([2, 1, 3], 16)]
-    assert shared([([0, 1, 2], 16)], 2, 2) == [([0, 1, 2], 16)]  # a half of one is padded to two
-    assert shared([([0, 1, 2, 3], 8), ([4, 5, 6, 7], 32)], 3, 2) == [
+    assert shared([([4, 0, 2, 1, 3], 48)], 2, 1) == [([4, 0], 48), ([2, 1, 3], 48)]
+    assert shared([([0, 1, 2], 128)], 2, 2) == [([0, 1, 2], 128)]  # a half of one is padded to two
+    assert shared([([0, 1, 2], 128)], 2, 1) == [([0], 128), ([1, 2], 128)]
+    assert shared([([0, 1, 2, 3], 8), ([4, 5, 6, 7], 64)], 3, 2) == [
         ([0, 1, 2, 3], 8),
-        ([4, 5], 32),
-        ([6, 7], 32),
+        ([4, 5], 64),
+        ([6, 7], 64),
     ]
     enough = [([0, 1, 2, 3], 8), ([4, 5, 6, 7], 32)]
     assert shared(enough, 2, 2) == enough
     assert shared([], 2, 2) == []
+
+
+def test_a_run_whose_halves_would_cost_more_than_they_read_stays_whole():
+    few, enough = [([0, 1, 2, 3, 4], 40)], [([0, 1, 2, 3, 4, 5], 40)]
+
+    assert shared(few, 2, 1) == few  # two of 40 tokens
+    assert shared(enough, 2, 1) == [([0, 1, 2], 40), ([3, 4, 5], 40)]
 
 
 def test_runs_side_by_side_answer_in_the_order_of_their_feeds():

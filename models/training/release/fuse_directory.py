@@ -1,5 +1,4 @@
-"""Fusion of the network of a model directory that was released before there was `fuse`, or all of
-it.
+"""Fusion of the network of a model directory that was released before there was all of `fuse`.
 
     $ python -m models.training.release.fuse_directory models/artifacts/default
 

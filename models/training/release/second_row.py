@@ -9,7 +9,7 @@ their first axis is called ONE_MORE, by which `Engine` knows such a graph.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import onnx
@@ -42,38 +42,40 @@ def append_second_row(graph: onnx.GraphProto) -> None:
     """Let all that follows the encoder read a row more, in place. A graph that has it already, or
     whose encoder is of another kind, stays as it is.
     """
-    norms = [
-        node
-        for node in graph.node
-        if node.op_type == "LayerNormalization" and _LAST_NORM in node.name
-    ]
-    if not norms or has_second_row(graph):
+    norm = _last_norm(graph)
+    if norm is None or has_second_row(graph):
         return
-    last = norms[-1]
-    hidden = last.output[0]
+    hidden = norm.output[0]
     body = _needed(graph.node, hidden)
-    instead = {hidden: HIDDEN, "attention_mask": MASK, "input_ids": IDS}
-    after = [node for node in graph.node if not body.intersection(node.output)]
-    if not _is_apart(graph, after, body - instead.keys()):
+    heads = [node for node in graph.node if not body.intersection(node.output)]
+    instead = {"attention_mask": MASK, "input_ids": IDS, hidden: HIDDEN}
+    if not _is_apart(graph, heads, body - instead.keys()):
         return
-    read = {name for node in after for name in node.input}
-    before = [
-        node
-        for source in ("attention_mask", "input_ids")
-        if source in read
-        for node in with_second_row(source, instead[source])
+    inputs = [
+        *_where_read("attention_mask", MASK, heads),
+        *_where_read("input_ids", IDS, heads),
     ]
-    for node in after:
+    for node in heads:
         node.input[:] = [instead.get(name, name) for name in node.input]
     nodes = list(graph.node)
-    place = nodes.index(last) + 1
+    place = nodes.index(norm) + 1
     del graph.node[:]
-    graph.node.extend(
-        [*before, *nodes[:place], *with_second_row(hidden, HIDDEN), *nodes[place:]],
-    )
+    graph.node.extend([*inputs, *nodes[:place], *with_second_row(hidden, HIDDEN), *nodes[place:]])
     for name, value in ((_BEGIN, 0), (_END, 1)):
         graph.initializer.append(numpy_helper.from_array(np.array([value], np.int64), name))
-    _declare(graph, {name for node in after for name in node.output})
+    _declare(graph, {name for node in heads for name in node.output})
+
+
+def _last_norm(graph: onnx.GraphProto) -> NodeProto | None:
+    """The step that writes the encoder's last hidden state."""
+    norms = [node for node in graph.node if node.op_type == "LayerNormalization"]
+    return next((node for node in reversed(norms) if _LAST_NORM in node.name), None)
+
+
+def _where_read(source: str, target: str, heads: Sequence[NodeProto]) -> list[NodeProto]:
+    """The nodes of `with_second_row`, if a head reads the source."""
+    is_read = any(source in node.input for node in heads)
+    return with_second_row(source, target) if is_read else []
 
 
 def _needed(nodes: Sequence[NodeProto], name: str) -> set[str]:
@@ -85,17 +87,20 @@ def _needed(nodes: Sequence[NodeProto], name: str) -> set[str]:
     return needed
 
 
-def _is_apart(graph: onnx.GraphProto, after: Sequence[NodeProto], body: set[str]) -> bool:
-    """Whether what follows the encoder shares nothing with it but constants."""
-    made: Mapping[str, NodeProto] = {name: node for node in graph.node for name in node.output}
-    shared = {name for node in after for name in node.input if name in body and name in made}
-    return all(made[name].op_type == "Constant" for name in shared)
+def _is_apart(graph: onnx.GraphProto, heads: Sequence[NodeProto], body: set[str]) -> bool:
+    """Whether the heads share nothing with the encoder but constants and write all outputs."""
+    shared = body.intersection(name for node in heads for name in node.input)
+    makers = [node for node in graph.node if shared.intersection(node.output)]
+    written = {name for node in heads for name in node.output}
+    return written.issuperset(output.name for output in graph.output) and all(
+        node.op_type == "Constant" for node in makers
+    )
 
 
 def _declare(graph: onnx.GraphProto, changed: set[str]) -> None:
     """Shapes that are no longer so are left out, and those of the outputs named."""
-    kept = [value for value in graph.value_info if value.name not in changed]
+    valid = [value for value in graph.value_info if value.name not in changed]
     del graph.value_info[:]
-    graph.value_info.extend(kept)
+    graph.value_info.extend(valid)
     for output in graph.output:
         output.type.tensor_type.shape.dim[0].dim_param = ONE_MORE
