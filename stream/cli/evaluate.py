@@ -71,8 +71,18 @@ def evaluate_consistency(data: Data, model: ShippedModel = None) -> None:
 
 @evaluate.command("triage")
 def evaluate_triage(data: Data, model: ShippedModel = None) -> None:
-    """Precision and recall of tickets and of P1, and nDCG, on a file with the columns
-    text,should_ticket,priority.
+    """How well triage finds and ranks tickets, on a file with the columns
+    text,should_ticket,priority and, if you like, sure,stratum,weight,reasons.
+
+    Prints precision, recall and F1 of tickets, of P1, and of P1 and P2 together (p1_p2); weighted
+    kappa of the levels; nDCG of the order; the share of P1 and tickets per 1,000; tickets that need
+    a look; and how many messages of each label got each level (confusion). Names that end in _95
+    are 95 % intervals.
+
+    sure: 0 where a colleague could decide otherwise; the figures of the sure rows come as well.
+    stratum: how a row was found; those of strata that begin with random or uniform come as well.
+    weight: how many messages in life a row stands for; all but nDCG and counts weigh by it.
+    reasons: not looked at; earshot train triage reads them.
     """
     from stream.triage.evaluate import evaluate_triage as measure
 

@@ -26,7 +26,10 @@ def add_to(train: typer.Typer) -> None:
 def train_triage(
     labels: Annotated[
         Path | None,
-        typer.Argument(help="CSV with text,should_ticket,priority; or a recipe (.toml)."),
+        typer.Argument(
+            help="CSV with text,should_ticket,priority and, if you like, sure,reasons; or a recipe"
+            " (.toml)."
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Directory of the run; runs/NAME-OF-THE-FILE otherwise.")
@@ -39,8 +42,15 @@ def train_triage(
 ) -> None:
     """Teach the level of a message by your own labels, in seconds; write the model to OUT/model.
 
-    Every other head stays as it is. A recipe, as models/training/configs/triage.toml, trains the
-    heads of triage of the model that comes with earshot.
+    It takes 50 labels. Every other head stays as it is, that of the reasons, too: a P1 still takes
+    a decisive reason or phrase, so what you label P1 without one becomes a P2.
+
+    sure: 0 where a colleague could decide otherwise; such a label counts 0.6. reasons: codes parted
+    by a semicolon; they are checked, and a recipe alone learns them. A wrong one is answered with
+    the list of all.
+
+    A recipe, as models/training/configs/triage.toml, trains the heads of triage of the model that
+    comes with earshot.
     """
     if labels is None:
         if not from_corrections:

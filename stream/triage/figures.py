@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,8 +22,31 @@ NDCG_FORMULA = (
 RESAMPLES = 1_000
 
 Flags = NDArray[np.bool_]
-Weights = NDArray[np.float64]
-Statistic = Callable[[NDArray[np.int64]], float]  # of these rows; nan without a denominator
+Grades = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class _Cells:
+    """Messages with the same label, level, priority and weight, counted together: a resample is a
+    draw of counts, whatever the number of messages. All fields: (cells,).
+    """
+
+    expected: Grades
+    actual: Grades
+    priorities: NDArray[np.int64]
+    weights: Floats
+    sizes: NDArray[np.int64]
+
+    def resampled(self) -> Floats:
+        """How often each cell is in the file, and in every resample of it: (1 + RESAMPLES, cells).
+
+        Messages drawn with replacement are counts of a multinomial distribution.
+        """
+        total = int(self.sizes.sum())
+        chance = np.random.default_rng(0)
+        resamples = chance.multinomial(total, self.sizes / total, size=RESAMPLES)
+        return np.vstack([self.sizes, resamples]).astype(np.float64)
 
 
 def measured(
@@ -31,57 +55,50 @@ def measured(
     weights: Sequence[float] | None = None,
 ) -> dict[str, Any]:
     """The figures. labels: P1 to P4 or none, as a person said; tickets: what triage made of the
-    same messages. weights: how many messages in life each stands for.
+    same messages. weights: how many messages in life each stands for; nDCG takes none.
 
     Intervals are of 95 %, by the percentile bootstrap over the messages (Efron & Tibshirani, 1993);
     resamples without a denominator are left out.
     """
     levels = [ticket.level if ticket else NONE for ticket in tickets]
-    expected, actual = np.array(labels), np.array(levels)
-    weight = np.ones(len(labels)) if weights is None else np.array(weights, dtype=np.float64)
-    urgent = ("P1", "P2")
-    agreements = {
-        "ticket": _agreement(expected != NONE, actual != NONE, weight),
-        "p1": _agreement(expected == "P1", actual == "P1", weight),
-        "p1_p2": _agreement(np.isin(expected, urgent), np.isin(actual, urgent), weight),
-    }
     priorities = [ticket.priority if ticket else -1 for ticket in tickets]
-    grades, guesses = (np.array([GRADES[level] for level in of]) for of in (labels, levels))
-    kappa = _with_interval(
-        len(labels), lambda rows: weighted_kappa(grades[rows], guesses[rows], weight[rows])
-    )
-    share = _with_interval(len(labels), lambda rows: _share(actual[rows] == "P1", weight[rows]))
+    cells = _cells(labels, levels, priorities, weights)
+    counts = cells.resampled()
+    weighted = counts * cells.weights
+    urgent = GRADES["P2"]
+    agreements = {
+        "ticket": _agreement(cells.expected > 0, cells.actual > 0, weighted),
+        "p1": _agreement(cells.expected > urgent, cells.actual > urgent, weighted),
+        "p1_p2": _agreement(cells.expected >= urgent, cells.actual >= urgent, weighted),
+    }
+    kappa = _with_interval(_kappa(_tables(cells.expected, cells.actual, weighted)))
+    order = _with_interval(_ndcg(cells.expected, cells.priorities, counts))
+    p1_share = _with_interval(_share(cells.actual > urgent, weighted))
+    per_1000 = _with_interval(1000 * _share(cells.actual > 0, weighted), digits=1)
     return {
         "n": len(labels),
         **agreements,
         "kappa": kappa[0],
         "kappa_95": kappa[1],
-        "ndcg": round(ndcg(labels, priorities), 4),
+        "ndcg": 1.0 if order[0] is None else order[0],
+        "ndcg_95": order[1],
         "ndcg_formula": NDCG_FORMULA,
-        "p1_share": share[0],
-        "p1_share_95": share[1],
-        "tickets_per_1000": round(1000 * _share(actual != NONE, weight), 1),
+        "p1_share": p1_share[0],
+        "p1_share_95": p1_share[1],
+        "tickets_per_1000": per_1000[0],
+        "tickets_per_1000_95": per_1000[1],
         "needs_look": sum(ticket.needs_look for ticket in tickets if ticket),
         "confusion": _confusion(labels, levels),
     }
 
 
-def weighted_kappa(
-    expected: NDArray[np.int64], actual: NDArray[np.int64], weights: Weights
-) -> float:
+def weighted_kappa(expected: Grades, actual: Grades, weights: Floats) -> float:
     """Cohen's kappa with linear weights (Cohen, 1968): 1 agrees always, 0 as chance would. nan
     where chance would always agree.
 
     expected, actual: grades, (n,).
     """
-    grades = len(GAINS)
-    table = np.zeros((grades, grades))
-    np.add.at(table, (expected, actual), weights)
-    table /= table.sum()
-    steps = np.arange(grades)
-    distance = np.abs(steps[:, None] - steps)
-    by_chance = float((distance * np.outer(table.sum(1), table.sum(0))).sum())
-    return 1 - float((distance * table).sum()) / by_chance if by_chance else math.nan
+    return float(_kappa(_tables(expected, actual, weights[None]))[0])
 
 
 def ndcg(labels: Sequence[str], priorities: Sequence[int]) -> float:
@@ -90,30 +107,73 @@ def ndcg(labels: Sequence[str], priorities: Sequence[int]) -> float:
     Equal priorities share the mean of their gains (McSherry & Najork 2008), so that the order of
     the file has no part in it. 1.0 when nothing has a gain.
     """
-    gains = np.array([GAINS[label] for label in labels])
-    discounts = 1 / np.log2(np.arange(2, len(gains) + 2))
-    by_priority: dict[int, list[float]] = {}
-    for gain, priority in zip(gains, priorities, strict=True):
-        by_priority.setdefault(priority, []).append(float(gain))
-    ranked = [
-        float(np.mean(tied)) for _, tied in sorted(by_priority.items(), reverse=True) for _ in tied
-    ]
-    best = float(np.sort(gains)[::-1] @ discounts)
-    return float(np.array(ranked) @ discounts) / best if best else 1.0
+    value = float(_ndcg(_grades(labels), np.array(priorities), np.ones((1, len(labels))))[0])
+    return 1.0 if math.isnan(value) else value
 
 
-def _agreement(expected: Flags, actual: Flags, weight: Weights) -> dict[str, Any]:
-    hits = expected & actual
+def _cells(
+    labels: Sequence[str],
+    levels: Sequence[str],
+    priorities: Sequence[int],
+    weights: Sequence[float] | None,
+) -> _Cells:
+    weight = np.ones(len(labels)) if weights is None else np.array(weights, dtype=np.float64)
+    messages = np.column_stack([_grades(labels), _grades(levels), priorities, weight])
+    distinct, sizes = np.unique(messages, axis=0, return_counts=True)
+    expected, actual, priority = distinct[:, :3].astype(np.int64).T
+    return _Cells(expected, actual, priority, distinct[:, 3], sizes)
 
-    def ratio(of: Flags) -> Statistic:
-        def value(rows: NDArray[np.int64]) -> float:
-            whole = float(weight[rows] @ of[rows])
-            return float(weight[rows] @ hits[rows]) / whole if whole else math.nan
 
-        return value
+def _grades(levels: Sequence[str]) -> Grades:
+    return np.array([GRADES[level] for level in levels], dtype=np.int64)
 
-    precision, precision_95 = _with_interval(len(expected), ratio(actual))
-    recall, recall_95 = _with_interval(len(expected), ratio(expected))
+
+def _tables(expected: Grades, actual: Grades, weighted: Floats) -> Floats:
+    """The weight of every pair of grades: (resamples, grades, grades), of (resamples, cells)."""
+    pairs = np.eye(len(GRADES) ** 2)[expected * len(GRADES) + actual]  # (cells, pairs)
+    tables: Floats = weighted @ pairs
+    return tables.reshape(-1, len(GRADES), len(GRADES))
+
+
+def _kappa(tables: Floats) -> Floats:
+    """Cohen's kappa of each table: (resamples,)."""
+    shares = tables / tables.sum((1, 2), keepdims=True)
+    steps = np.arange(len(GRADES))
+    distance = np.abs(steps[:, None] - steps)
+    chance = shares.sum(2)[:, :, None] * shares.sum(1)[:, None, :]
+    apart: Floats = (distance * shares).sum((1, 2))
+    by_chance: Floats = (distance * chance).sum((1, 2))
+    return 1 - _ratio(apart, by_chance)
+
+
+def _ndcg(expected: Grades, priorities: NDArray[np.int64], counts: Floats) -> Floats:
+    """nDCG of each row of counts (resamples, cells); nan where nothing has a gain."""
+    by_priority = np.unique(-priorities, return_inverse=True)[1]
+    by_label = GRADES["P1"] - expected
+    return _ratio(_gained(expected, by_priority, counts), _gained(expected, by_label, counts))
+
+
+def _gained(expected: Grades, ranks: NDArray[np.int64], counts: Floats) -> Floats:
+    """Discounted cumulative gain of each row of counts, where equal ranks share their mean gain.
+
+    ranks: (cells,), 0 comes first. Returns (resamples,).
+    """
+    of_rank = np.eye(int(ranks.max()) + 1)[ranks]  # (cells, ranks)
+    gains = np.array([GAINS[level] for level in GRADES])[expected]
+    sizes = (counts @ of_rank).astype(np.int64)  # (resamples, ranks)
+    sums = (counts * gains) @ of_rank
+    places = np.arange(2, int(sizes[0].sum()) + 2)
+    discounts = np.concatenate([[0.0], np.cumsum(1 / np.log2(places))])  # of the first 0, 1, ...
+    ends = sizes.cumsum(1)
+    shares = discounts[ends] - discounts[ends - sizes]
+    gain: Floats = (shares * sums / np.maximum(sizes, 1)).sum(1)
+    return gain
+
+
+def _agreement(expected: Flags, actual: Flags, weighted: Floats) -> dict[str, Any]:
+    hits = weighted @ (expected & actual)
+    precision, precision_95 = _with_interval(_ratio(hits, weighted @ actual))
+    recall, recall_95 = _with_interval(_ratio(hits, weighted @ expected))
     return {
         "precision": precision,
         "recall": recall,
@@ -130,19 +190,25 @@ def _f1(precision: float | None, recall: float | None) -> float | None:
     return round(2 * precision * recall / both, 4) if both else 0.0
 
 
-def _with_interval(size: int, value: Statistic) -> tuple[float | None, list[float] | None]:
-    whole = value(np.arange(size))
+def _with_interval(values: Floats, digits: int = 4) -> tuple[float | None, list[float] | None]:
+    """A figure and its interval. values: of the file first, then of its resamples; nan without a
+    denominator.
+    """
+    whole, resamples = float(values[0]), values[1:][~np.isnan(values[1:])]
     if math.isnan(whole):
         return None, None
-    picks = np.random.default_rng(0).integers(0, size, size=(RESAMPLES, size))
-    values = np.array([value(rows) for rows in picks])
-    values = values[~np.isnan(values)]
-    edges = np.percentile(values, [2.5, 97.5]) if len(values) else [whole, whole]
-    return round(whole, 4), [round(float(edge), 4) for edge in edges]
+    edges = np.percentile(resamples, [2.5, 97.5]) if len(resamples) else [whole, whole]
+    return round(whole, digits), [round(float(edge), digits) for edge in edges]
 
 
-def _share(flags: Flags, weight: Weights) -> float:
-    return float(weight @ flags) / float(weight.sum())
+def _ratio(part: Floats, whole: Floats) -> Floats:
+    """nan where the whole is 0."""
+    return np.divide(part, whole, out=np.full_like(whole, np.nan), where=whole > 0)
+
+
+def _share(flags: Flags, weighted: Floats) -> Floats:
+    shares: Floats = (weighted @ flags) / weighted.sum(1)
+    return shares
 
 
 def _confusion(labels: Sequence[str], levels: Sequence[str]) -> dict[str, dict[str, int]]:

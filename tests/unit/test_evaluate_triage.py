@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -9,10 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from connectors.events import Event, Tweet
 from models.analysis import Analysis, Sentiment
 from stream.brands import Brands
+from stream.cli import show
+from stream.cli.main import app
 from stream.store.rows import as_stored
 from stream.triage.evaluate import (
     UnusableLabels,
@@ -107,6 +111,76 @@ def test_intervals_hold_the_figure_and_are_the_same_every_time() -> None:
     assert once == again
     low, high = once["p1"]["recall_95"]
     assert low < once["p1"]["recall"] < high
+    for name in ("kappa", "p1_share", "tickets_per_1000"):
+        low, high = once[f"{name}_95"]
+        assert low < once[name] < high, name
+
+
+def test_intervals_are_those_of_messages_drawn_one_by_one() -> None:
+    texts = ["smoke coming out of the router", "no internet since yesterday", "great flight"]
+    labels = ["P2", "none", "P1", "P3", "none"] * 24
+    found = tickets(*texts * 40)
+    priorities = np.array([ticket.priority if ticket else -1 for ticket in found])
+    rows = np.random.default_rng(1).integers(0, 120, size=(1_000, 120))
+    orders = [ndcg([labels[row] for row in picks], priorities[picks].tolist()) for picks in rows]
+    per_1000 = 1000 * (priorities[rows] >= 0).mean(1)
+
+    figures = measured(labels, found)
+
+    assert figures["ndcg_95"][0] < figures["ndcg"] < figures["ndcg_95"][1]
+    assert figures["ndcg_95"] == pytest.approx(np.percentile(orders, [2.5, 97.5]), abs=0.02)
+    expected = np.percentile(per_1000, [2.5, 97.5])
+    assert figures["tickets_per_1000_95"] == pytest.approx(expected, abs=20)
+
+
+def test_weights_are_in_the_tickets_of_a_thousand_and_not_in_the_order() -> None:
+    labels, found = ["none", "P1"] * 20, tickets(*["great flight", "I smell gas"] * 20)
+
+    even, uneven = measured(labels, found), measured(labels, found, [3.0, 1.0] * 20)
+
+    assert (even["tickets_per_1000"], uneven["tickets_per_1000"]) == (500.0, 250.0)
+    assert uneven["tickets_per_1000_95"][1] < 500
+    assert even["ndcg"] == uneven["ndcg"]
+
+
+def test_an_order_without_a_gain_is_right_and_has_no_interval() -> None:
+    figures = measured(["none", "none"], tickets("hello", "smoke coming out of the router"))
+
+    assert (figures["ndcg"], figures["ndcg_95"]) == (1.0, None)
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_shows_each_interval_beside_its_figure(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Terminal()
+    monkeypatch.setattr("sys.stdout", screen)
+    values = measured(["P1", "none"] * 9, tickets(*["I smell gas", "great flight"] * 9))
+
+    show.figures(values)
+
+    lines = dict(line.split(maxsplit=1) for line in screen.getvalue().splitlines() if line.strip())
+    assert lines["ndcg_95"].strip() == "[1.0, 1.0]"
+    assert lines["tickets_per_1000_95"].strip() == str(values["tickets_per_1000_95"])
+    assert {"kappa_95", "p1_share_95", "p1_p2.recall_95"} <= lines.keys()
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (
+            "evaluate",
+            "sure stratum weight reasons kappa p1_p2 share confusion nDCG _95 per look",
+        ),
+        ("train", "sure reasons 50"),
+    ],
+)
+def test_the_help_names_every_column_and_figure(command: str, words: str) -> None:
+    printed = CliRunner().invoke(app, [command, "triage", "--help"], env={"COLUMNS": "100"}).output
+
+    assert [word for word in words.split() if word not in printed] == []
 
 
 def test_a_figure_without_a_denominator_is_none() -> None:

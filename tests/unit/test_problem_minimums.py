@@ -65,6 +65,18 @@ def test_the_shipped_cards_are_what_their_stories_write():
     assert (folder / CALLS_CARD).read_text(encoding="utf-8") == calls_card(head)
 
 
+def test_the_figures_of_a_card_begin_with_triage_on_real_messages_and_who_labelled_them():
+    story = json.loads((default_artifact() / STORY).read_text(encoding="utf-8"))
+
+    _, _, figures = card(story).partition("## How good\n\n")
+    without = card({name: value for name, value in story.items() if name != "triage"})
+
+    assert figures.startswith("### Triage")
+    assert figures.index("uniform.kappa") < figures.index("sought.kappa")
+    assert "one reader each" in figures.partition("| figure |")[0]
+    assert "Triage" not in without.partition("## How good")[2].partition("## The gate")[0]
+
+
 def test_a_card_says_which_topics_and_problems_have_a_threshold_of_their_own():
     story = json.loads((default_artifact() / STORY).read_text(encoding="utf-8"))
 

@@ -11,14 +11,27 @@ from pathlib import Path
 
 import pytest
 
+from models.urgency import REASONS, STATES
+from stream.triage.by_model import DECISIVE
+
 FOLDER = Path(__file__).parents[1] / "data"
 CONFIGS = Path(__file__).parents[2] / "models" / "training" / "configs"
 GUIDE = {"P1": 28, "P2": 30, "P3": 34, "P4": 24, "": 84}
 
 
-def rows_of(half: str) -> list[dict[str, str]]:
-    with (FOLDER / f"triage_gold_{half}.csv").open(newline="", encoding="utf-8") as file:
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file, strict=True))
+
+
+def rows_of(half: str) -> list[dict[str, str]]:
+    return read(FOLDER / f"triage_gold_{half}.csv")
+
+
+def rows_in(path: Path) -> int:
+    if path.suffix == ".csv":
+        return len(read(path))
+    return len(path.read_text("utf-8").splitlines())
 
 
 def digest(text: str) -> str:
@@ -47,6 +60,32 @@ def test_the_guide_states_the_same_counts():
     )
 
     assert {label.replace("no ticket", ""): int(count) for label, count in table} == GUIDE
+
+
+def test_the_guide_says_what_every_reason_and_every_state_means():
+    guide = (FOLDER / "TRIAGE_GOLD.md").read_text("utf-8")
+    codes = re.findall(r"^\| `(\w+)`( \*)? \| \S.+ \|$", guide, re.M)
+
+    assert [code for code, _ in codes if code in REASONS] == list(REASONS)
+    assert {code for code, star in codes if star} == set(DECISIVE)
+    assert {code for code, _ in codes} - set(REASONS) == set(STATES)
+
+
+def test_the_guide_names_every_table_of_triage_with_its_rows():
+    guide = (FOLDER / "TRIAGE_GOLD.md").read_text("utf-8")
+    tables = [*FOLDER.glob("triage_*.csv"), *FOLDER.glob("conversation_states*.jsonl")]
+    tables.append(FOLDER / "topic_labels.csv")
+    stated = dict(re.findall(r"`(\w+\.\w+)`(?: \(| \| |, )([\d,]+)", guide))
+
+    assert len(tables) > 12
+    for path in tables:
+        assert path.name in guide
+        if path.name in stated:
+            assert int(stated[path.name].replace(",", "")) == rows_in(path), path.name
+    random = sum(
+        row["stratum"].startswith("random") for row in read(FOLDER / "triage_real_labels.csv")
+    )
+    assert f"{random:,} of those learned from are of strata that begin with `random`" in guide
 
 
 def test_no_two_messages_are_near_duplicates_across_or_within_the_halves():

@@ -49,16 +49,20 @@ as its start. It teaches the heads of {heads} alone: {epochs} epochs, the mean o
 which each message whose topic a reader named comes {read} times. Reading 50,000 texts takes half
 an hour of a core without VNNI, the heads five minutes. Every other output is the start's, bit for
 bit."""
-_TRIAGE_FIGURES = """## Triage
+_TRIAGE_FIGURES = """### Triage
 
-On held-out messages, which chose the calibration and the thresholds of triage ({chosen}).
-`uniform` are drawn at random, `sought` look urgent or were written for it:
+On messages that were not learned from, but chose the calibration and the thresholds of triage
+({chosen}). `uniform` are real messages, drawn at random; `sought` look urgent or were written for
+it. Who labelled: language models, by a guide (`tests/data/TRIAGE_GOLD.md`), one reader each, or the
+writer. Of 670 real messages that two read 91 % have the same level (of the last 220, to brands,
+92 %): an upper bound, for all readers are of one kind.
 
 | figure | value |
 |---|---|
 {rows}
 
-`earshot evaluate triage --data FILE` measures triage as a whole, with its phrases and rules.
+`earshot evaluate triage --data FILE` measures triage as a whole, with its phrases and rules;
+`stream/README.md` has its figures on what is held out.
 
 """
 _TEMPLATE = Path(__file__).with_name("card.md")
