@@ -127,6 +127,13 @@ def test_the_other_heads_are_held_and_what_was_measured_stands_in_the_log(tuned,
     assert story["triage"]["learned"] == {"P1": 24, "P4": 12, "none": 6}
 
 
+def test_the_release_says_how_far_it_is(tuned):
+    stages = [line["release"] for line in tuned[2] if "release" in line]
+
+    assert [stages[0], stages[-1]] == ["exporting", "measuring"]
+    assert stages.count("quantising") > 1
+
+
 def test_a_text_is_as_urgent_alone_as_in_any_batch(tuned):
     analyzer = analyzer_of(tuned[0])
     together = analyzer([*URGENT, *CALM, *GLAD])
@@ -430,7 +437,7 @@ def test_a_worse_head_is_not_released(start, corpus, tmp_path):
         rehearsed=0, warmup=1, threads=1, examples=0,
     )  # fmt: skip
 
-    with pytest.raises(gate.GateError, match="not released"):
+    with pytest.raises(gate.GateError, match=r"not released.*Next: "):
         train_triage(
             recipe, TriageData(messages(), messages()), corpus, tmp_path, lambda line: None
         )

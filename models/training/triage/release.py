@@ -23,8 +23,8 @@ from models.training.encoder.batches import TASKS, encode, predict
 from models.training.encoder.network import Network
 from models.training.encoder.recipe import Recipe
 from models.training.encoder.restore import restore
-from models.training.progress import log_to
-from models.training.release import gate
+from models.training.progress import Log, log_to, on_layer
+from models.training.release import gate, remedies
 from models.training.release.by_reading import by_reading
 from models.training.release.export import export
 from models.training.release.quantise import quantise
@@ -130,7 +130,7 @@ def release(
     data: TriageData,
     corpus: Corpus,
     out: Path,
-    log: Callable[..., None],
+    log: Log,
 ) -> dict[str, Any]:
     """The story of the network in `start`, exported, gated and written to `out/model`."""
     out.mkdir(parents=True, exist_ok=True)
@@ -149,8 +149,11 @@ def release(
         model.mkdir()
         shutil.copy(start.artifact.tokenizer, model / TOKENIZER)
         full_path = Path(spare) / "full.onnx"
+        log(release="exporting")
         export(start.network.eval(), full_path)
-        quantise(full_path, model / MODEL, _calibration(recipe, start, data, corpus))
+        sample = _calibration(recipe, start, data, corpus)
+        quantise(full_path, model / MODEL, sample, on_layer(log))
+        log(release="measuring")
         full = served(full_path, model / TOKENIZER, texts, longest)
         small = served(model / MODEL, model / TOKENIZER, texts, longest)
         before = served(start.artifact.model, model / TOKENIZER, texts, longest)
@@ -267,4 +270,9 @@ def _calibration(
 
 def _cost(model: Path, bare: Path) -> gate.Check:
     onnx.utils.extract_model(str(model), str(bare), ["input_ids", "attention_mask"], ["embedding"])
-    return gate.Check("heads, share of the encoder's time", gate.cost(model, bare), HEADS_COST)
+    return gate.Check(
+        "heads, share of the encoder's time",
+        gate.cost(model, bare),
+        HEADS_COST,
+        remedy=remedies.COST,
+    )
