@@ -176,6 +176,8 @@ def release(
             [str(check) for check in checks],
         )
         story |= _own_facts(recipe, start.artifact, data, model, longest)
+        if recipe.named_weight:
+            story["triage"]["named"] = Named(corpus).count([row.text for row in data.learned])
         story["labels"] |= {
             "level": list(LEVELS),
             "reason": list(REASONS),
@@ -219,7 +221,8 @@ def encoder_of(artifact: Artifact) -> dict[str, Any] | None:
     it began with, and the same of the tuning before.
     """
     triage = artifact.story.get("triage", {})
-    known = {name: triage[name] for name in ("recipe", "learned", "before") if name in triage}
+    names = ("recipe", "learned", "named", "before")
+    known = {name: triage[name] for name in names if name in triage}
     if known:
         known["started_from"] = artifact.story.get("started_from")
         known["start"] = artifact.story["data"].get("start")
