@@ -1,14 +1,17 @@
-"""The lab's recipes: dropout that works from the first step, and runs that end as they promise."""
+"""The lab's recipes: dropout from the first step, runs that end as promised, and languages."""
 
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 import torch
-from lab_runs import config_of
+from lab_runs import CONFIGS, config_of
 
+from models.sentiment_classifier import Classifier
 from models.training.lab.recipe import read_recipe
+from models.training.lab.release import card, release
 from models.training.lab.sets import sets_of
 from models.training.lab.train import fitted
 
@@ -46,3 +49,34 @@ def test_the_loss_falls_as_the_tiny_recipes_say(run, bound, request):
 
     assert losses[0] > 1.0
     assert losses[-1] < bound
+
+
+SPANISH = "no funciona mi linea desde ayer"
+GERMAN = "mein Anschluss ist seit gestern gestört und niemand hilft mir"
+
+
+def test_a_release_judges_the_languages_of_its_recipe_and_no_others(full_run, tmp_path):
+    """The languages change nothing that is learned: the finished run is released again."""
+    shutil.copytree(full_run.folder, tmp_path / "run")
+    changes = {"layers": 1, "frozen": 0, "steps": 60, "languages": ["en", "es"]}
+    recipe = read_recipe(config_of(tmp_path, **changes))
+    fit = fitted(recipe, sets_of(recipe, tmp_path, tmp_path), tmp_path / "run", lambda line: None)
+
+    story = release(fit, tmp_path / "release", dict(full_run.story))
+
+    assert story["languages"] == ["en", "es"]
+    assert full_run.story["release"]["languages"] == ["en"]
+    judged = Classifier(tmp_path / "release", threads=1)([SPANISH, GERMAN])
+    english = Classifier(full_run.folder / "release", threads=1)([SPANISH, GERMAN])
+    assert [analysis.why for analysis in judged] == [None, "language"]
+    assert [analysis.why for analysis in english] == ["language", "language"]
+    assert "Sentiment of texts in en, es (" in card(story)
+    assert "Sentiment of English texts (" in card(full_run.story["release"])
+
+
+def test_the_multilingual_recipe_can_be_read_and_rewords_nothing_in_english():
+    recipe = read_recipe(CONFIGS / "lab_multilingual.toml")
+
+    assert len(recipe.languages) > 1
+    assert recipe.augment == 0  # the wordings are English
+    assert not (CONFIGS / recipe.data).exists()  # the user brings the labels

@@ -128,7 +128,7 @@ def _build(
     story = {
         "format": FORMAT,
         "version": f"{fit.recipe.name}-{files[MODEL][:12]}",
-        "languages": ["en"],
+        "languages": list(fit.recipe.languages),
         "labels": list(fit.sets.names),
         "temperature": temperature,
         "reading": asdict(fit.tokens.reading),
@@ -212,7 +212,7 @@ def _bytes(folder: Path) -> int:
 def card(story: Mapping[str, Any]) -> str:
     """The Markdown of a directory's story."""
     recipe, reading = story["recipe"], story["reading"]
-    labels = ", ".join(story["labels"])
+    labels, texts = ", ".join(story["labels"]), _texts_in(story["languages"])
     steps = f"{story['steps']:,} steps of {recipe['batch']}"
     rows = [_row(part, story[part]) for part in ("validation", "test") if story.get(part)]
     tested = "; the test part was read after every choice" if "test" in story else ""
@@ -221,7 +221,7 @@ def card(story: Mapping[str, Any]) -> str:
     data = ", ".join(f"{name} ({digest[:12]})" for name, digest in story["data"].items())
     return f"""# {story["version"]}
 
-Sentiment of English texts ({labels}): {recipe["base"]}, tuned ({recipe["way"]}), INT8 ONNX.
+Sentiment of {texts} ({labels}): {recipe["base"]}, tuned ({recipe["way"]}), INT8 ONNX.
 Texts are cut after {reading["longest"]} tokens{ends}.
 
 | part | n | accuracy | macro-F1 | macro-recall | ECE |
@@ -239,6 +239,10 @@ Files: {data}.
 {gate_lines}
 ```
 """
+
+
+def _texts_in(languages: Sequence[str]) -> str:
+    return "English texts" if list(languages) == ["en"] else f"texts in {', '.join(languages)}"
 
 
 def _row(part: str, figures: Mapping[str, Any]) -> str:
