@@ -54,6 +54,7 @@ TOGETHER = {
     "unit/test_lab.py": "lab",
     "unit/test_lab_bases.py": "lab",
     "unit/test_lab_compare.py": "lab",
+    "unit/test_lab_recipes.py": "lab",
     "unit/test_lab_report.py": "lab",
     "unit/test_models_training.py": "training",
     "unit/test_triage_training.py": "training",

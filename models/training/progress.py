@@ -1,4 +1,4 @@
-"""Log of a training run, and its averaged weights for a moment."""
+"""Log of a training run, progress of its release, and its averaged weights for a moment."""
 
 from __future__ import annotations
 
@@ -11,9 +11,33 @@ import torch
 from torch import Tensor, nn
 
 Print = Callable[[str], None]
+Log = Callable[..., None]  # takes named facts
 
 
-def log_to(path: Path, say: Print) -> Callable[..., None]:
+def silent(line: str) -> None:
+    """Nobody waits."""
+
+
+def lines_to(say: Print) -> Log:
+    """A function that says its named facts as a line of JSON."""
+
+    def log(**facts: object) -> None:
+        say(json.dumps(facts))
+
+    return log
+
+
+def on_layer(log: Log) -> Callable[[int, int], None]:
+    """Takes how many activations are quantised, of how many, and logs a tenth of them."""
+
+    def on_progress(done: int, total: int) -> None:
+        if done == total or done % max(1, total // 10) == 0:
+            log(release="quantising", done=done, layers=total)
+
+    return on_progress
+
+
+def log_to(path: Path, say: Print) -> Log:
     """A function that writes its named facts as a line of JSON to the file and to `say`."""
 
     def log(**facts: object) -> None:

@@ -12,6 +12,7 @@ import typer
 from stream.cli import show
 from stream.cli.corrections import write_corrections
 from stream.cli.options import NO_RECIPE, present, require
+from stream.cli.released import released
 from stream.cli.training_bar import watched
 from stream.errors import UserError
 
@@ -88,11 +89,7 @@ def _train_heads(config: Path, out: Path | None, data: Path | None) -> None:
     with watched() as on_line:
         story = train(config, out, data=data, say=on_line)
     folder = (out or Path("runs") / str(story.get("recipe", {}).get("name", "default"))) / "model"
-    print(
-        f"{folder}: {story['version']} passed the {len(story['gate'])} checks of the gate\nnext:"
-        f" earshot model shadow {folder}   or earshot model use {folder}",
-        file=sys.stderr,
-    )
+    print(released(folder, story), file=sys.stderr)
 
 
 def _train_of_the_lab(

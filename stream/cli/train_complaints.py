@@ -12,6 +12,7 @@ import typer
 
 from stream.cli import show
 from stream.cli.options import NO_RECIPE, FromCorrections, present, require, settings_with
+from stream.cli.released import released
 from stream.cli.training_bar import watched
 from stream.errors import UserError
 
@@ -120,18 +121,15 @@ def train_complaints(
         with watched() as on_line:
             if curve:
                 figures = _learning_curve(request, start, on_line)
-            elif head_only:
-                figures = _train_heads(request, start, folder / "model", on_line)
             else:
-                figures = _finetune(request, start, folder, config, on_line)
+                train = _train_heads if head_only else _finetune
+                story = train(request, start, folder, config, on_line)
+                figures = _run_figures(story)
     except TrainingError as error:
         raise UserError(str(error)) from None
     show.figures(figures)
     if not curve:
-        print(
-            f'{folder / "model"}: try EARSHOT_MODEL={folder / "model"} earshot analyze "..."',
-            file=sys.stderr,
-        )
+        print(released(folder / "model", story), file=sys.stderr)
 
 
 def _from_corrections(table: Path | None, out: Path | None, model: Path | None) -> None:
@@ -155,7 +153,7 @@ def _from_corrections(table: Path | None, out: Path | None, model: Path | None) 
     except TrainingError as error:
         raise UserError(str(error)) from None
     show.figures({"model": story["version"], **story["corrections"]["learned"]})
-    print(f"{folder / 'model'}: earshot model use {folder / 'model'}", file=sys.stderr)
+    print(released(folder / "model", story), file=sys.stderr)
 
 
 def _learning_curve(request: Any, start: Any, on_line: OnLine) -> dict[str, Any]:
@@ -164,10 +162,12 @@ def _learning_curve(request: Any, start: Any, on_line: OnLine) -> dict[str, Any]
     return learning_curve(request, start, on_line)
 
 
-def _train_heads(request: Any, start: Any, out: Path, on_line: OnLine) -> dict[str, Any]:
+def _train_heads(
+    request: Any, start: Any, folder: Path, _: Path | None, on_line: OnLine
+) -> dict[str, Any]:
     from models.training.custom.heads_only import train_light
 
-    return _run_figures(train_light(request, start, out, on_line))
+    return train_light(request, start, folder / "model", on_line)
 
 
 def _finetune(
@@ -175,7 +175,7 @@ def _finetune(
 ) -> dict[str, Any]:
     from models.training.custom.finetune_encoder import train_tuned
 
-    return _run_figures(train_tuned(request, start, folder, config, on_line))
+    return train_tuned(request, start, folder, config, on_line)
 
 
 def _run_figures(story: dict[str, Any]) -> dict[str, Any]:

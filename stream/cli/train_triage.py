@@ -13,6 +13,7 @@ from stream.cli import show
 from stream.cli.corrections import write_levels
 from stream.cli.options import FromCorrections, present, settings_with
 from stream.cli.plain import quantity
+from stream.cli.released import released
 from stream.cli.training_bar import watched
 from stream.errors import UserError
 
@@ -70,8 +71,7 @@ def train_triage(
     except TrainingError as error:
         raise UserError(str(error)) from None
     show.figures({"model": story["version"], **story["triage"]["figures"]})
-    model = folder / "model"
-    print(f'{model}: try EARSHOT_MODEL={model} earshot analyze "..."', file=sys.stderr)
+    print(released(folder / "model", story), file=sys.stderr)
 
 
 def _by_labels(labels: Path, folder: Path, _: Path | None, on_line: Any) -> dict[str, Any]:

@@ -68,7 +68,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> TinyModel:
     trainer.run()
     with pytest.MonkeyPatch.context() as patch:
         _few_strange_texts(patch)
-        release(trainer, folder / "model")
+        release(trainer, folder / "model", say=lines.append)
     return TinyModel(trainer, [json.loads(line) for line in lines], folder / "model")
 
 

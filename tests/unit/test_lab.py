@@ -135,7 +135,7 @@ def test_a_small_model_that_lost_its_weights_is_not_released(full_run, tmp_path,
         onnx.save(graph, target)
 
     monkeypatch.setattr(releasing, "quantise", careless)
-    with pytest.raises(GateError, match=r"not released.*FAIL sentiment"):
+    with pytest.raises(GateError, match=r"not released.*FAIL sentiment.*Next: .*run.model$"):
         releasing.release(
             fit, tmp_path / "run" / "other", json.loads((folder / "run.json").read_text())
         )
@@ -222,6 +222,9 @@ def test_no_text_that_is_held_out_is_learnt(tmp_path):
         ("dropout = 1.0", "dropout is 0 to 0.9"),
         ("read = 64", "read is a list, each an int"),
         ("read = [4]", "read is 8 or more"),
+        ('languages = "en"', "languages is a list, each a str"),
+        ("languages = []", "languages are codes of ISO 639-1, one at least"),
+        ('languages = ["en", "Spanish"]', "languages are codes of ISO 639-1"),
         ('augment_ways = ["typos", 3]', "augment_ways is a list, each a str"),
     ],
 )

@@ -53,6 +53,14 @@ def test_the_tiny_recipe_learns(run, tiny_model):
     assert looks[-1]["table.embedding"] > 0.9
 
 
+def test_a_release_says_how_far_it_is(tiny_model):
+    stages = [line["release"] for line in tiny_model.looks if "release" in line]
+    layers = [line for line in tiny_model.looks if line.get("release") == "quantising"]
+
+    assert stages == ["exporting", *["quantising"] * len(layers), "measuring"]
+    assert layers[-1]["done"] == layers[-1]["layers"]
+
+
 def test_the_heads_survive_the_merge_and_their_loss_would_be_noticed(run):
     tuned = run.tuned()
     trained = {name: weight.detach().clone() for name, weight in tuned.named_parameters()}
@@ -88,7 +96,7 @@ def test_a_released_model_is_served_without_torch_and_tells_its_story(directory)
 
 @pytest.mark.usefixtures("few_strange_texts")
 def test_a_model_that_lost_its_weights_on_the_way_is_not_released(run, tmp_path):
-    def careless(source, target, texts):
+    def careless(source, target, texts, on_progress):
         quantise(source, target, texts)
         graph = onnx.load(target)
         for constant in graph.graph.initializer:
@@ -113,7 +121,7 @@ def test_a_failed_release_leaves_the_model_that_was_there(run, directory, tmp_pa
     there = tmp_path / "model"
     shutil.copytree(directory, there)
 
-    def useless(source, target, texts):
+    def useless(source, target, texts, on_progress):
         raise GateError("no")
 
     with pytest.raises(GateError):

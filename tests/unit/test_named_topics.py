@@ -43,6 +43,7 @@ def test_a_message_is_found_by_its_text_redacted_or_not(corpus):
     allowed = Named(corpus).allowed([redacted, UNREAD, READ[1]])
 
     assert allowed["topic"].any(-1).tolist() == [True, False, True]
+    assert Named(corpus).count([redacted, UNREAD, READ[1]]) == 2
     assert allowed["topic"].float().argmax(-1).tolist() == [0, 0, 1]
     assert allowed["problem"][0].nonzero().ravel().tolist() == [1]
 

@@ -65,9 +65,10 @@ def light(start, tmp_path_factory):
 @pytest.fixture(scope="module")
 def tuned(start, tmp_path_factory):
     folder = tmp_path_factory.mktemp("tuned")
-    return folder / "model", train_tuned(
-        TrainingRequest(OWN, test=OWN), start, folder, TINY, lambda line: None
-    )
+    lines: list[str] = []
+    story = train_tuned(TrainingRequest(OWN, test=OWN), start, folder, TINY, lines.append)
+    assert any('"quantising"' in line for line in lines)  # nobody waits in silence
+    return folder / "model", story
 
 
 @pytest.mark.parametrize("way", ["light", "tuned"])
@@ -212,7 +213,9 @@ def test_labels_without_sense_are_not_released(start, tmp_path):
         "text,topic\n" + "\n".join(f"the same words {n},{'AAAAB'[n % 5]}" for n in range(30))
     )
 
-    with pytest.raises(TrainingError, match=r"not released.*topic, accuracy"):
+    with pytest.raises(
+        TrainingError, match=r"not released.*topic, accuracy.*Next: .*fewer classes"
+    ):
         train_light(TrainingRequest(path), start, tmp_path / "model", lambda line: None)
 
     assert not (tmp_path / "model").exists()
@@ -236,7 +239,16 @@ def test_the_command_trains_and_says_what_it_recognised(tmp_path, capsys):
     said = capsys.readouterr()
     assert json.loads(said.out)["history.problem"]["accuracy"] > 0.8
     assert "index of 0 to 100" in said.err
-    assert load_artifact(tmp_path / "run" / "model").version.startswith("own-")
+    version = load_artifact(tmp_path / "run" / "model").version
+    assert version.startswith("own-")
+    assert f"{version} passed the " in said.err
+    model = tmp_path / "run" / "model"
+    for command in (
+        f'EARSHOT_MODEL={model} earshot analyze "..."',
+        f"earshot model shadow {model}",
+        f"earshot model use {model}",
+    ):
+        assert command in said.err
 
 
 def test_a_column_that_is_not_there_is_one_clear_line(tmp_path):

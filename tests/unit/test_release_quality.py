@@ -9,7 +9,10 @@ import pytest
 from lab_runs import config_of
 
 from models.registry import losses
+from models.training.corpus.data import IGNORED
+from models.training.lab.release import agreement
 from models.training.lab.train import train
+from models.training.release import gate, remedies
 from models.training.release.quality import QualityError, better_by_chance, quality
 
 TRUTH = np.array([0] * 40 + [1] * 10)
@@ -65,6 +68,58 @@ def test_a_run_that_is_worse_than_the_model_in_use_is_not_released(tmp_path):
 
     with pytest.raises(QualityError, match=r"worse than flawless in use.*Next: .*keep it"):
         train(config, tmp_path / "run", in_use=Flawless(), say=lambda line: None)
+
+
+def test_every_refusal_is_one_line_with_what_to_do_next_and_each_remedy_once(tmp_path):
+    checks = [
+        gate.Check("INT8", 0.5, 0.1, remedy=remedies.SMALL),
+        gate.Check("logits", 0.5, 0.1, remedy=remedies.SMALL),
+        gate.Check("a part that passed", 0.0, 0.1, remedy=remedies.COST),
+        gate.Check("time", 0.5, 0.1, remedy="a quiet machine"),
+    ]
+
+    line = gate.refusal(checks, tmp_path / "model")
+
+    assert "\n" not in line
+    assert line.startswith("the model is not released: FAIL INT8: 0.50000 (must be <= 0.10000); ")
+    assert line.count(remedies.SMALL) == 1
+    assert line.endswith(
+        f"Next: {remedies.SMALL}; a quiet machine. The trained model stays in {tmp_path / 'model'}"
+    )
+    assert gate.refusal(checks[2:3]) is None
+
+
+def test_a_network_that_gives_no_numbers_is_told_apart_from_a_faulty_export():
+    broken = {"sentiment": np.full((2, 3), np.nan, np.float32)}
+    check = gate.same("exported against trained", broken, broken)
+
+    assert not check.passed
+    assert remedies.DIVERGED in gate.refusal([check])
+    assert remedies.FAULT not in gate.refusal([check])
+
+
+def test_a_small_model_that_is_surer_than_the_full_one_asks_for_rows_or_smoothing():
+    truth = np.array([0, 1, 2] * 10)
+    exact = np.eye(3, dtype=np.float32)[truth] * 4
+    small = exact.copy()
+    small[:6] = -9 * exact[:6]  # wrong, and sure of it
+
+    line = gate.refusal(agreement(truth, exact, small))
+
+    assert "FAIL sentiment, lost calibration" in line
+    assert "`validation`, a CSV with text,label, holds 30" in line
+    assert "`smoothing`" in line
+
+
+def test_a_smaller_form_of_all_heads_names_how_many_labels_its_calibration_is_of():
+    truth = np.array([0, 1, 2] * 4 + [IGNORED] * 5)
+    logits = np.zeros((17, 3), np.float32)
+    outputs = {"sentiment": logits, "embedding": np.ones((17, 1), np.float32)}
+
+    checks = gate.compared(outputs, outputs, outputs["embedding"], {"sentiment": truth})
+
+    assert all(check.passed and check.remedy for check in checks)
+    assert "the held-out part holds 12" in checks[-1].remedy
 
 
 def test_what_a_new_model_does_worse_on_the_same_texts_is_told():

@@ -34,7 +34,7 @@ from models.training.triage.labelled import (
 from models.training.triage.own import train_own
 from models.training.triage.readers import add_readers
 from models.training.triage.recipe import TriageRecipe, read_triage_recipe
-from models.training.triage.release import train_triage
+from models.training.triage.release import encoder_of, train_triage
 from models.training.triage.variations import varied
 from models.urgency import REASONS, STATES, Urgency, of_letter
 
@@ -127,6 +127,13 @@ def test_the_other_heads_are_held_and_what_was_measured_stands_in_the_log(tuned,
     assert story["triage"]["learned"] == {"P1": 24, "P4": 12, "none": 6}
 
 
+def test_the_release_says_how_far_it_is(tuned):
+    stages = [line["release"] for line in tuned[2] if "release" in line]
+
+    assert [stages[0], stages[-1]] == ["exporting", "measuring"]
+    assert stages.count("quantising") > 1
+
+
 def test_a_text_is_as_urgent_alone_as_in_any_batch(tuned):
     analyzer = analyzer_of(tuned[0])
     together = analyzer([*URGENT, *CALM, *GLAD])
@@ -194,6 +201,39 @@ def test_the_card_tells_every_tuning_of_the_encoder(tuned):
     assert "triage_further.toml" not in once
     assert "the encoder of heads-of-before\n(SHA-256 0123456789ab)" in twice
     assert twice.index("configs/triage.toml") < twice.index("configs/triage_further.toml")
+
+
+def test_the_card_names_the_recipe_of_all_heads_together_and_what_it_learned_beside(tuned):
+    story = tuned[1]
+    first = {name: story["triage"][name] for name in ("recipe", "learned")}
+    first |= {"started_from": "heads-of-before", "start": "0123456789abcdef"}
+
+    def with_(**recipe):
+        triage = {**story["triage"], "before": first, "named": 1_234}
+        triage["recipe"] = {**triage["recipe"], **recipe}
+        return " ".join(card({**story, "triage": triage}).split())
+
+    named = with_(named_weight=0.4)
+    alike = with_(paraphrases=["paraphrases.csv"], sentiments=["brand_sentiments.csv"])
+
+    for told in (named, alike):
+        assert "configs/triage_together.toml" in told
+        assert "triage_further.toml" not in told
+    assert "topics and problems that readers named of 1,234 of these messages" in named
+    assert (
+        "judged alike (`paraphrases.csv`), and labelled sentiments (`brand_sentiments.csv`)"
+        in alike
+    )
+    assert "triage_further.toml" in with_(named_weight=0.0)
+
+
+def test_what_readers_named_outlives_a_later_tuning(start):
+    artifact = load_artifact(start)
+    told = {"recipe": {"named_weight": 0.4}, "learned": {"P1": 3}, "named": 2}
+
+    later = encoder_of(replace(artifact, story={**artifact.story, "triage": told}))
+
+    assert later["named"] == 2
 
 
 @pytest.fixture(scope="module")
@@ -430,7 +470,7 @@ def test_a_worse_head_is_not_released(start, corpus, tmp_path):
         rehearsed=0, warmup=1, threads=1, examples=0,
     )  # fmt: skip
 
-    with pytest.raises(gate.GateError, match="not released"):
+    with pytest.raises(gate.GateError, match=r"not released.*Next: "):
         train_triage(
             recipe, TriageData(messages(), messages()), corpus, tmp_path, lambda line: None
         )

@@ -25,6 +25,7 @@ from models.text import READING, normalize
 from models.training.corpus.data import file_hash, text_hash
 from models.training.custom.linear import Linear, graft, severity_features
 from models.training.errors import TrainingError
+from models.training.release import remedies
 from models.training.release.gate import ONE_SIDED, Check, enforce
 from models.training.release.refit_heads import hand_on_calls
 from models.training.release.release import publish
@@ -85,8 +86,14 @@ def train_corrected(table: Path, start: Artifact, out: Path, say: Print = print)
                 after,
                 max(before + chance, LEAST_RIGHT),
                 at_least=True,
+                remedy=remedies.CORRECTIONS,
             ),
-            Check(f"{task}, examples with another label", figures["changed"], MOST_CHANGED),
+            Check(
+                f"{task}, examples with another label",
+                figures["changed"],
+                MOST_CHANGED,
+                remedy=remedies.NEIGHBOURS,
+            ),
         ]
         say(f"{task}: {int(figures['n'])} corrections, right {before:.2f} before, {after:.2f} now")
     enforce(checks)

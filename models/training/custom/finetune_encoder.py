@@ -43,7 +43,8 @@ from models.training.encoder.network import merged
 from models.training.encoder.recipe import Recipe, read_recipe
 from models.training.encoder.restore import restore
 from models.training.encoder.trainer import Trainer
-from models.training.release import gate
+from models.training.progress import Log, lines_to, on_layer
+from models.training.release import gate, remedies
 from models.training.release.export import export
 from models.training.release.quantise import quantise
 from models.training.release.thresholds import lasting_minimums
@@ -85,7 +86,9 @@ def train_tuned(
         learnt, held_out = parts(history)
         trainer = Tuner(recipe, _corpus(request, start, names, learnt, held_out), folder, say)
         trainer.run()
-        checks, heads = _build(trainer, model, start, history, names, learnt, held_out)
+        checks, heads = _build(
+            trainer, model, start, history, names, learnt, held_out, lines_to(say)
+        )
         gate.enforce(checks)
         story = _story(request, start, recipe, history, names, model, held_out, checks, heads)
         return finish(model, story, history, request)
@@ -154,6 +157,7 @@ def _build(
     names: Mapping[str, tuple[str, ...]],
     learnt: Sequence[LabelledText],
     held_out: Sequence[LabelledText],
+    log: Log,
 ) -> tuple[list[gate.Check], dict[str, float]]:
     """Merge, export, quantise and vote: the gate's checks, and the share of each linear head."""
     encoded = trainer.encode(trainer.corpus.validation["history"], longest=start.max_tokens)
@@ -176,11 +180,13 @@ def _build(
     texts = [complaint.text for complaint in held_out]
     with tempfile.TemporaryDirectory(dir=folder.parent) as spare:
         full, small = Path(spare) / "full.onnx", Path(spare) / "small.onnx"
+        log(release="exporting")
         export(network, full)
         calibration = random.Random(trainer.recipe.seed).sample(  # noqa: S311 (no secret)
             trainer.train_set.ids, k=min(CALIBRATION_TEXTS, len(trainer.train_set.ids))
         )
-        quantise(full, small, calibration)
+        quantise(full, small, calibration, on_layer(log))
+        log(release="measuring")
         exact, served = _read(full, folder, start, texts), _read(small, folder, start, texts)
         checks += gate.compared(
             exact._asdict(),
@@ -222,7 +228,9 @@ def _same_sentiment(
 ) -> gate.Check:
     before = _read(start.model, folder, start, texts).sentiment.argmax(-1)
     same = float((before == served.sentiment.argmax(-1)).mean()) if len(texts) else 1.0
-    return gate.Check("sentiment as before", same, SAME_SENTIMENT, at_least=True)
+    return gate.Check(
+        "sentiment as before", same, SAME_SENTIMENT, at_least=True, remedy=remedies.SENTIMENT
+    )
 
 
 def _vote(

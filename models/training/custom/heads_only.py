@@ -35,6 +35,7 @@ from models.training.custom.request import (
     truth,
     written,
 )
+from models.training.release import remedies
 from models.training.release.gate import ONE_SIDED, SAME_LOGITS, Check, enforce, temperature
 from models.training.release.thresholds import lasting_minimums
 
@@ -140,8 +141,8 @@ def _grafted_checks(
         if name not in heads:
             changed += not np.array_equal(getattr(before, name), getattr(after, name))
     return [
-        Check("grafted against learnt", grafted, SAME_LOGITS),
-        Check("other outputs that changed", changed, 0),
+        Check("grafted against learnt", grafted, SAME_LOGITS, remedy=remedies.FAULT),
+        Check("other outputs that changed", changed, 0, remedy=remedies.FAULT),
     ]
 
 
@@ -166,13 +167,22 @@ def _learnt_checks(
                     "dissatisfaction, error beyond always saying the same",
                     float(more.mean()),
                     chance,
+                    remedy=remedies.MARKS,
                 )
             )
             continue
         labels = truth(complaints, task, names[task])
         always = float((np.bincount(labels).max() + 1) / len(labels))
         right = float((head.out_of_fold.argmax(-1) == labels).mean())
-        checks.append(Check(f"{task}, accuracy on texts held out", right, always, at_least=True))
+        checks.append(
+            Check(
+                f"{task}, accuracy on texts held out",
+                right,
+                always,
+                at_least=True,
+                remedy=remedies.history(task),
+            )
+        )
     return checks
 
 

@@ -47,6 +47,7 @@ FREE: dict[str, Any] = {
     "steps": None,
     "minutes": None,
     "log_to": "none",
+    "languages": (),
 }
 LOGGERS = {"tensorboard": ("tensorboard", "tensorboardX"), "mlflow": ("mlflow",)}  # packages
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ Way = Literal["full", "lora", "qlora"]
 Precision = Literal["auto", "fp32", "bf16"]
 LogTo = Literal["none", "tensorboard", "mlflow"]
 PUBLIC = ("tweeteval", "sentiment140", "airline", "imdb")
+
+_CODE = re.compile("[a-z]{2,3}")
 
 # The least and the most that a setting may be.
 BOUNDS: dict[str, tuple[float, float]] = {
@@ -46,6 +49,7 @@ class Recipe:
     validation: str | None = None  # a CSV; a tenth of the data otherwise, by the hash of the text
     test: str | None = None
     classes: int = 3
+    languages: tuple[str, ...] = ("en",)  # ISO 639-1; the release judges no text in another
     most: int | None = None  # texts to learn from, at most
     most_validation: int | None = None
     most_test: int | None = None
@@ -120,6 +124,9 @@ def _wrong(settings: Settings) -> str | None:
     for name in ("rate", "minutes", "preference_beta"):
         if not settings.get(name, 1) > 0:
             return f"{name} is more than 0"
+    languages = settings.get("languages", ["en"])
+    if not (languages and all(map(_CODE.fullmatch, languages))):
+        return 'languages are codes of ISO 639-1, one at least, such as ["en", "es"]'
     if min(settings.get("read", (8,)), default=8) < 8:
         return "read is 8 or more"
     return None

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import random
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from itertools import accumulate
 from pathlib import Path
@@ -25,8 +24,8 @@ from models.sentiment_classifier import FORMAT, STORY, Floats, opened, run, writ
 from models.training.lab import keep
 from models.training.lab.fit import Fit
 from models.training.lab.tokens import logits_of
-from models.training.progress import Print
-from models.training.release import gate
+from models.training.progress import Print, lines_to, on_layer, silent
+from models.training.release import gate, remedies
 from models.training.release.export import NetworkOnnxConfig, write_onnx
 from models.training.release.quality import better_than, enforce_quality, quality
 from models.training.release.quantise import quantise
@@ -56,26 +55,12 @@ class ServedOnnxConfig(NetworkOnnxConfig):
         return {"sentiment": {0: "batch_size"}}
 
 
-def _silent(line: str) -> None:
-    """Nobody waits."""
-
-
-def on_layer(say: Print) -> Callable[[int, int], None]:
-    """Takes how many activations are quantised, of how many, and says a tenth of them."""
-
-    def on_progress(done: int, total: int) -> None:
-        if done == total or done % max(1, total // 10) == 0:
-            say(json.dumps({"release": "quantising", "done": done, "layers": total}))
-
-    return on_progress
-
-
 def release(
     fit: Fit,
     out: Path,
     story: Mapping[str, Any],
     in_use: Contestant | None = None,
-    say: Print = _silent,
+    say: Print = silent,
 ) -> dict[str, Any]:
     """Write the run's small model to `out`, return its story.
 
@@ -101,7 +86,8 @@ def _build(
     say: Print,
 ) -> dict[str, Any]:
     full.mkdir()
-    say(json.dumps({"release": "exporting"}))
+    log = lines_to(say)
+    log(release="exporting")
     model = AutoModelForSequenceClassification.from_pretrained(
         fit.out / keep.MODEL, attn_implementation="eager"
     )
@@ -110,9 +96,9 @@ def _build(
     learned = fit.sets.train.texts
     sample = random.Random(fit.recipe.seed).sample(learned, k=min(CALIBRATION_TEXTS, len(learned)))  # noqa: S311
     quantise(
-        full / MODEL, folder / MODEL, _first(fit.tokens(sample), CALIBRATION_TOKENS), on_layer(say)
+        full / MODEL, folder / MODEL, _first(fit.tokens(sample), CALIBRATION_TOKENS), on_layer(log)
     )
-    say(json.dumps({"release": "measuring"}))
+    log(release="measuring")
     for directory in (full, folder):
         fit.tokens.backend.save(str(directory / TOKENIZER))
     held_out, tokens = fit.sets.validation, fit.held_out
@@ -130,9 +116,10 @@ def _build(
             1 - _bytes(folder) / _bytes(full),
             SMALLER,
             at_least=True,
+            remedy=remedies.KEPT_BYTES,
         ),
     ]
-    gate.enforce(checks)
+    gate.enforce(checks, fit.out / keep.MODEL)
     judged, beside = _quality(fit, small, in_use)
     checks += judged
     temperature = gate.temperature(truth, small)
@@ -141,7 +128,7 @@ def _build(
     story = {
         "format": FORMAT,
         "version": f"{fit.recipe.name}-{files[MODEL][:12]}",
-        "languages": ["en"],
+        "languages": list(fit.recipe.languages),
         "labels": list(fit.sets.names),
         "temperature": temperature,
         "reading": asdict(fit.tokens.reading),
@@ -179,7 +166,7 @@ def _quality(
         rivals = likely.argmax(-1)  # of the labels of this run
         checks = quality(truth, ours, majority, (in_use.version, rivals))
         beside = {"in_use": better_than(truth, ours, in_use.version, rivals)}
-    enforce_quality(checks, len(truth))
+    enforce_quality(checks, fit.out / keep.MODEL)
     return checks, beside
 
 
@@ -198,14 +185,18 @@ def agreement(truth: NDArray[np.int64], exact: Floats, small: Floats) -> list[ga
     worse = _error(truth, small) - _error(truth, exact)
     allowed = gate.LOST_F1 if error <= gate.LOST_F1 else gate.ONE_SIDED * error
     return [
-        gate.Check("sentiment, lost macro-F1", lost, allowed),
+        gate.Check("sentiment, lost macro-F1", lost, allowed, remedy=remedies.SMALL),
         gate.Check(
             "sentiment, mean change of the logits",
             float(np.abs(exact - small).mean()),
             gate.SMALL_LOGITS,
+            remedy=remedies.SMALL,
         ),
         gate.Check(
-            "sentiment, lost calibration", worse, max(gate.LOST_CALIBRATION, 3 / len(truth))
+            "sentiment, lost calibration",
+            worse,
+            max(gate.LOST_CALIBRATION, 3 / len(truth)),
+            remedy=remedies.calibration(len(truth), "`validation`, a CSV with text,label,"),
         ),
     ]
 
@@ -221,7 +212,7 @@ def _bytes(folder: Path) -> int:
 def card(story: Mapping[str, Any]) -> str:
     """The Markdown of a directory's story."""
     recipe, reading = story["recipe"], story["reading"]
-    labels = ", ".join(story["labels"])
+    labels, texts = ", ".join(story["labels"]), _texts_in(story["languages"])
     steps = f"{story['steps']:,} steps of {recipe['batch']}"
     rows = [_row(part, story[part]) for part in ("validation", "test") if story.get(part)]
     tested = "; the test part was read after every choice" if "test" in story else ""
@@ -230,7 +221,7 @@ def card(story: Mapping[str, Any]) -> str:
     data = ", ".join(f"{name} ({digest[:12]})" for name, digest in story["data"].items())
     return f"""# {story["version"]}
 
-Sentiment of English texts ({labels}): {recipe["base"]}, tuned ({recipe["way"]}), INT8 ONNX.
+Sentiment of {texts} ({labels}): {recipe["base"]}, tuned ({recipe["way"]}), INT8 ONNX.
 Texts are cut after {reading["longest"]} tokens{ends}.
 
 | part | n | accuracy | macro-F1 | macro-recall | ECE |
@@ -248,6 +239,10 @@ Files: {data}.
 {gate_lines}
 ```
 """
+
+
+def _texts_in(languages: Sequence[str]) -> str:
+    return "English texts" if list(languages) == ["en"] else f"texts in {', '.join(languages)}"
 
 
 def _row(part: str, figures: Mapping[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,11 @@ _TRIAGE_FURTHER = """Then run `earshot train triage models/training/configs/tria
 with that model as its start: {epochs} epochs of {learned} labelled messages, among them matched
 contrasts (`tests/data/triage_contrasts.csv`), in half an hour of two cores. The start is the
 teacher again."""
+_TRIAGE_TOGETHER = """Then run `earshot train triage models/training/configs/triage_together.toml`,
+with that model as its start (`frozen = {frozen}`, `rate = {rate:g}`, whatever the recipe says by
+now): {epochs} epochs of {learned} labelled messages. Beside the levels it learns
+{beside}.
+The start is the teacher again."""
 _TRIAGE_HEADS = """Then run `earshot train triage models/training/configs/triage_heads.toml`, with
 that model as its start. It teaches the heads of level and reasons alone: {epochs} epochs of
 {learned} labelled messages, the mean of {soup} runs and the start, a few minutes of a core. Every
@@ -150,7 +155,7 @@ def _triage_again(story: Mapping[str, Any]) -> list[str]:
     first, *further = _tunings(triage.get("encoder") or triage)
     paragraphs = [
         _tuning(_TRIAGE, first),
-        *(_tuning(_TRIAGE_FURTHER, tuning) for tuning in further),
+        *(_tuning(_further(tuning), tuning) for tuning in further),
     ]
     if heads := story.get("heads"):
         if level := triage.get("heads"):
@@ -178,13 +183,39 @@ def _tunings(last: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [*(_tunings(before) if before else ()), last]
 
 
+def _further(tuning: Mapping[str, Any]) -> str:
+    """The template of a later tuning: of the levels, or of all heads together."""
+    return _TRIAGE_TOGETHER if _beside(tuning) else _TRIAGE_FURTHER
+
+
+def _beside(tuning: Mapping[str, Any]) -> list[str]:
+    """What a tuning learned beside the levels."""
+    recipe = tuning["recipe"]
+    beside = []
+    if files := recipe.get("paraphrases"):
+        beside.append(f"that paraphrases are judged alike ({_quoted(files)})")
+    if files := recipe.get("sentiments"):
+        beside.append(f"labelled sentiments ({_quoted(files)})")
+    if recipe.get("named_weight"):
+        count = tuning.get("named")
+        messages = "some" if count is None else f"{count:,}"
+        beside.append(f"the topics and problems that readers named of {messages} of these messages")
+    return beside
+
+
+def _quoted(files: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in files)
+
+
 def _tuning(template: str, tuning: Mapping[str, Any]) -> str:
     recipe = tuning["recipe"]
     return template.format(
         frozen=recipe["frozen"],
+        rate=recipe["rate"],
         epochs=recipe["epochs"],
         rehearsal=f"{recipe['rehearsal']:,}",
         learned=f"{sum(tuning['learned'].values()):,}",
+        beside=", and ".join(_beside(tuning)),
     )
 
 

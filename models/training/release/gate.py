@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from models.evaluation.metrics import calibration_error, macro_f1
 from models.training.corpus.data import IGNORED
 from models.training.encoder.network import SERVED, Network
 from models.training.errors import TrainingError
+from models.training.release import remedies
 
 Outputs = Mapping[str, NDArray[np.float32]]  # task -> logits (n, classes), and "embedding" (n, dim)
 Labels = Mapping[str, NDArray[np.int64]]  # task -> (n,), IGNORED where there is none
@@ -44,12 +46,16 @@ class GateError(TrainingError):
 
 @dataclass(frozen=True)
 class Check:
-    """A promise of the gate: `value` must not be above (with `at_least`: below) `limit`."""
+    """A promise of the gate: `value` must not be above (with `at_least`: below) `limit`.
+
+    remedy: what to do next where it is broken, of `remedies`.
+    """
 
     name: str
     value: float
     limit: float
     at_least: bool = False
+    remedy: str = field(kw_only=True)
 
     @property
     def passed(self) -> bool:
@@ -78,14 +84,13 @@ def heads_survived(network: Network, trained: Mapping[str, torch.Tensor]) -> Che
             other = merged.get(f"{task}.{name.split('.default.')[-1]}")
             same.append(other is not None and torch.equal(other, weight))
         lost += not (same and all(same))
-    return Check("heads lost in the merge", lost, 0)
+    return Check("heads lost in the merge", lost, 0, remedy=remedies.FAULT)
 
 
 def same(name: str, before: Outputs, after: Outputs) -> Check:
     """Nothing but the order of the arithmetic changed."""
-    return Check(
-        name, max(float(np.abs(before[key] - after[key]).max()) for key in after), SAME_LOGITS
-    )
+    apart = max(float(np.abs(before[key] - after[key]).max()) for key in after)
+    return Check(name, apart, SAME_LOGITS, remedy=remedies.FAULT)
 
 
 def compared(
@@ -98,12 +103,14 @@ def compared(
             _cosine(full["embedding"], small["embedding"]),
             EMBEDDING_INT8,
             at_least=True,
+            remedy=remedies.SMALL,
         ),
         Check(
             "embedding, INT8 to the base",
             _cosine(base, small["embedding"]),
             EMBEDDING_BASE,
             at_least=True,
+            remedy=remedies.BASE,
         ),
     ]
     for task, known_labels in labels.items():
@@ -117,7 +124,10 @@ def compared(
         # explain it (95 %).
         checks.append(
             Check(
-                f"{task}, lost macro-F1", lost, LOST_F1 if error <= LOST_F1 else ONE_SIDED * error
+                f"{task}, lost macro-F1",
+                lost,
+                LOST_F1 if error <= LOST_F1 else ONE_SIDED * error,
+                remedy=remedies.SMALL,
             )
         )
         checks.append(
@@ -125,11 +135,17 @@ def compared(
                 f"{task}, mean change of the logits",
                 float(np.abs(before - after).mean()),
                 SMALL_LOGITS,
+                remedy=remedies.SMALL,
             )
         )
         worse = calibrated_error(truth, after) - calibrated_error(truth, before)
         checks.append(
-            Check(f"{task}, lost calibration", worse, max(LOST_CALIBRATION, 3 / len(truth)))
+            Check(
+                f"{task}, lost calibration",
+                worse,
+                max(LOST_CALIBRATION, 3 / len(truth)),
+                remedy=remedies.calibration(len(truth)),
+            )
         )
     return checks
 
@@ -152,7 +168,7 @@ def lost_f1(
 
 def dropped(names: str, base: float, tuned: float) -> Check:
     """A figure did not fall by more than two points from the base's."""
-    return Check(names, base - tuned, LOST_FEW_SHOT)
+    return Check(names, base - tuned, LOST_FEW_SHOT, remedy=remedies.BASE)
 
 
 def few_shot(
@@ -217,11 +233,28 @@ def _session(path: Path) -> onnxruntime.InferenceSession:
     )
 
 
-def enforce(checks: Sequence[Check]) -> None:
-    """Raises GateError naming every check that failed."""
-    failed = [str(check) for check in checks if not check.passed]
-    if failed:
-        raise GateError("the model is not released: " + "; ".join(failed))
+def enforce(checks: Sequence[Check], trained: Path | None = None) -> None:
+    """Raises GateError naming every check that failed, and what to do next.
+
+    trained: where the model that is not released stays.
+    """
+    if line := refusal(checks, trained):
+        raise GateError(line)
+
+
+def refusal(checks: Sequence[Check], trained: Path | None = None) -> str | None:
+    """One line on the checks that failed, each remedy once; None where all passed."""
+    failed = [check for check in checks if not check.passed]
+    if not failed:
+        return None
+    remedies_of = dict.fromkeys(
+        remedies.DIVERGED if math.isnan(check.value) else check.remedy for check in failed
+    )
+    stays = f". The trained model stays in {trained}" if trained else ""
+    return (
+        f"the model is not released: {'; '.join(map(str, failed))}."
+        f" Next: {'; '.join(remedies_of)}{stays}"
+    )
 
 
 def temperature(truth: NDArray[np.int64], logits: NDArray[np.float32], doubt: float = 0.0) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,8 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest
 
 from models.training.errors import TrainingError
-from models.training.release.gate import Check
+from models.training.release import remedies
+from models.training.release.gate import Check, refusal
 
 Guesses = NDArray[np.int64]  # (n,)
 CHANCE = 0.05  # probability of so good a result by chance, at most
@@ -46,6 +49,7 @@ def quality(
             "as good by chance as the most frequent label",
             better_by_chance(truth, ours, always),
             CHANCE,
+            remedy=f"{len(truth)} held-out texts do not show that it learnt: {remedies.MAJORITY}",
         )
     ]
     if in_use is not None:
@@ -56,6 +60,7 @@ def quality(
                 better_by_chance(truth, guesses, ours),
                 CHANCE,
                 at_least=True,
+                remedy=remedies.IN_USE,
             )
         )
     return checks
@@ -71,19 +76,10 @@ def better_than(truth: Guesses, ours: Guesses, version: str, rivals: Guesses) ->
     }
 
 
-def enforce_quality(checks: list[Check], texts: int) -> None:
-    """Raises QualityError with the failed checks and what to do next. texts: held out."""
-    failed = [check for check in checks if not check.passed]
-    if not failed:
-        return
-    if failed[0].at_least:
-        advice = (
-            "the model in use is better on these texts: keep it, or begin from it"
-            ' (base = "shipped"), or learn from more texts'
-        )
-    else:
-        advice = (
-            f"{texts} held-out texts do not show that it learnt: more epochs, another rate,"
-            " more texts, or a larger validation file"
-        )
-    raise QualityError(f"the model is not released: {'; '.join(map(str, failed))}. Next: {advice}")
+def enforce_quality(checks: Sequence[Check], trained: Path | None = None) -> None:
+    """Raises QualityError with the failed checks and what to do next.
+
+    trained: where the model that is not released stays.
+    """
+    if line := refusal(checks, trained):
+        raise QualityError(line)

@@ -40,7 +40,7 @@ from models.training.encoder.restore import restore
 from models.training.encoder.trainer import schedule, tells
 from models.training.progress import log_to
 from models.training.recipes import RecipeError
-from models.training.release import gate
+from models.training.release import gate, remedies
 from models.training.release.by_reading import by_reading, truth_of
 from models.training.release.release import PARITY_TEXTS, publish, served, story_of, tested, write
 
@@ -400,7 +400,7 @@ def _unchanged(
 ) -> gate.Check:
     unchanged = [name for name in before if name not in tasks]
     changed = sum(not np.array_equal(before[name], after[name]) for name in unchanged)
-    return gate.Check(UNCHANGED, changed, 0)
+    return gate.Check(UNCHANGED, changed, 0, remedy=remedies.FAULT)
 
 
 def no_worse(
@@ -422,10 +422,16 @@ def no_worse(
                 f"{task}, macro-F1 below the start's",
                 lost,
                 max(gate.LOST_F1, gate.ONE_SIDED * error),
+                remedy=remedies.START,
             )
         )
         worse = gate.calibrated_error(truth, now) - gate.calibrated_error(truth, was)
         checks.append(
-            gate.Check(f"{task}, calibration below the start's", worse, gate.LOST_CALIBRATION)
+            gate.Check(
+                f"{task}, calibration below the start's",
+                worse,
+                gate.LOST_CALIBRATION,
+                remedy=remedies.calibration(len(truth)),
+            )
         )
     return checks

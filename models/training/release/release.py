@@ -28,7 +28,8 @@ from models.training.encoder.batches import TASKS, Encoded, predict
 from models.training.encoder.network import Network, merged
 from models.training.encoder.recipe import Recipe
 from models.training.encoder.trainer import Trainer
-from models.training.release import gate, thresholds
+from models.training.progress import Log, Print, lines_to, on_layer, silent
+from models.training.release import gate, remedies, thresholds
 from models.training.release.card import card
 from models.training.release.export import export
 from models.training.release.metrics import class_mix, of_heads, of_understanding, reasons
@@ -40,19 +41,21 @@ PARITY_TEXTS = 256
 STRANGE_TEXTS = 8000  # messages that are told from what is none
 THRESHOLDS = {"topic_threshold": 0.45, "problem_threshold": 0.5}  # see taxonomy.toml
 
-Quantise = Callable[[Path, Path, Sequence[Sequence[int]]], None]
+Quantise = Callable[[Path, Path, Sequence[Sequence[int]], Callable[[int, int], None]], None]
 
 
-def release(trainer: Trainer, out: Path, *, quantise: Quantise = quantise) -> dict[str, Any]:
+def release(
+    trainer: Trainer, out: Path, *, quantise: Quantise = quantise, say: Print = silent
+) -> dict[str, Any]:
     """Write the run's model directory, return its story.
 
-    Raises GateError, and writes nothing, if it fails.
+    say: takes lines of JSON about how far it is. Raises GateError, and writes nothing, if it fails.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent) as folder:
         model = Path(folder) / "model"
         model.mkdir()
-        story = _build(trainer, model, Path(folder), quantise)
+        story = _build(trainer, model, Path(folder), quantise, lines_to(say))
         return publish(story | tested(model, story, trainer.corpus), model, out)
 
 
@@ -65,7 +68,9 @@ def publish(story: dict[str, Any], model: Path, out: Path) -> dict[str, Any]:
     return story
 
 
-def _build(trainer: Trainer, model: Path, spare: Path, quantise: Quantise) -> dict[str, Any]:
+def _build(
+    trainer: Trainer, model: Path, spare: Path, quantise: Quantise, log: Log
+) -> dict[str, Any]:
     corpus, tokenizer = trainer.corpus, trainer.tokenizer
     held_out = [example for part in corpus.validation.values() for example in part]
     encoded = trainer.encode(held_out, longest=MAX_TOKENS)
@@ -90,12 +95,14 @@ def _build(trainer: Trainer, model: Path, spare: Path, quantise: Quantise) -> di
     ]
     gate.enforce(checks)
 
+    log(release="exporting")
     export(network, spare / "full.onnx")
     learned = trainer.train_set.ids
     calibration = random.Random(trainer.recipe.seed).sample(  # noqa: S311 (no secret)
         learned, k=min(CALIBRATION_TEXTS, len(learned))
     )
-    quantise(spare / "full.onnx", model / MODEL, calibration)
+    quantise(spare / "full.onnx", model / MODEL, calibration, on_layer(log))
+    log(release="measuring")
     tokenizer.save(str(model / TOKENIZER))
 
     texts = [example.text for example in held_out]
@@ -154,7 +161,9 @@ def _measured(trainer: Trainer, model: Path, spare: Path) -> list[gate.Check]:
     was = gate.few_shot(base, learned, tested)
     now = gate.few_shot(lambda texts: encoder(texts).embedding, learned, tested)
     return [
-        gate.Check("heads, share of the encoder's time", paid, gate.HEADS_COST),
+        gate.Check(
+            "heads, share of the encoder's time", paid, gate.HEADS_COST, remedy=remedies.COST
+        ),
         gate.dropped(f"Banking77 5-shot, {was:.3f} of the base less {now:.3f}", was, now),
     ]
 

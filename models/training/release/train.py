@@ -32,4 +32,4 @@ def train(
         return refit(recipe, corpus, out, say)
     trainer = Trainer(recipe, corpus, out, say)
     trainer.run()
-    return release(trainer, out / "model")
+    return release(trainer, out / "model", say=say)

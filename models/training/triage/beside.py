@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from models.artifact import MODEL, TOKENIZER, Artifact, sha256
 from models.text import READING
-from models.training.release import gate
+from models.training.release import gate, remedies
 from models.training.release.refit_heads import UNCHANGED, hand_on_calls
 from models.training.release.release import publish, served
 from models.training.release.release import write as write_story
@@ -71,8 +71,13 @@ def _checks(artifact: Artifact, model: Path, data: TriageData, loss: Loss) -> li
     )
     worse = loss(after, data.chosen_on) - loss(before, data.chosen_on)
     return [
-        gate.Check(UNCHANGED, changed, 0),
-        gate.Check("level, loss on held-out labels, beyond the start's", worse, LOST),
+        gate.Check(UNCHANGED, changed, 0, remedy=remedies.FAULT),
+        gate.Check(
+            "level, loss on held-out labels, beyond the start's",
+            worse,
+            LOST,
+            remedy=remedies.LEVELS,
+        ),
     ]
 
 

@@ -24,6 +24,10 @@ class Named:
             task: torch.from_numpy(truth_of(task, corpus.read, corpus)) for task in TASKS
         }
 
+    def count(self, texts: Sequence[str]) -> int:
+        """How many of the texts somebody read."""
+        return sum(_key(text) in self._rows for text in texts)
+
     def allowed(self, texts: Sequence[str]) -> dict[str, torch.Tensor]:
         """By task, (texts, classes); a row without any is of a text that nobody read."""
         rows = [self._rows.get(_key(text), -1) for text in texts]

@@ -23,7 +23,7 @@ from models.training.corpus.data import DataError, file_hash, text_hash
 from models.training.encoder.features import Features
 from models.training.encoder.network import Head
 from models.training.encoder.restore import restore
-from models.training.release import gate
+from models.training.release import gate, remedies
 from models.training.release.refit_heads import PARTS, hand_on_calls, put
 from models.training.release.release import publish, served
 from models.training.release.release import write as write_story
@@ -144,8 +144,13 @@ def _checks(
     changed = sum(not np.array_equal(was[name], now[name]) for name in was if name != TASK)
     loss_was, loss_now = (_loss(held_out, outputs[TASK]) for outputs in (was, now))
     return [
-        gate.Check("other outputs that changed", changed, 0),
-        gate.Check("loss on held-out labels, beyond the start's", loss_now - loss_was, LOST),
+        gate.Check("other outputs that changed", changed, 0, remedy=remedies.FAULT),
+        gate.Check(
+            "loss on held-out labels, beyond the start's",
+            loss_now - loss_was,
+            LOST,
+            remedy=remedies.LEVELS,
+        ),
     ]
 
 

@@ -23,8 +23,8 @@ from models.training.encoder.batches import TASKS, encode, predict
 from models.training.encoder.network import Network
 from models.training.encoder.recipe import Recipe
 from models.training.encoder.restore import restore
-from models.training.progress import log_to
-from models.training.release import gate
+from models.training.progress import Log, log_to, on_layer
+from models.training.release import gate, remedies
 from models.training.release.by_reading import by_reading
 from models.training.release.export import export
 from models.training.release.quantise import quantise
@@ -130,7 +130,7 @@ def release(
     data: TriageData,
     corpus: Corpus,
     out: Path,
-    log: Callable[..., None],
+    log: Log,
 ) -> dict[str, Any]:
     """The story of the network in `start`, exported, gated and written to `out/model`."""
     out.mkdir(parents=True, exist_ok=True)
@@ -149,8 +149,11 @@ def release(
         model.mkdir()
         shutil.copy(start.artifact.tokenizer, model / TOKENIZER)
         full_path = Path(spare) / "full.onnx"
+        log(release="exporting")
         export(start.network.eval(), full_path)
-        quantise(full_path, model / MODEL, _calibration(recipe, start, data, corpus))
+        sample = _calibration(recipe, start, data, corpus)
+        quantise(full_path, model / MODEL, sample, on_layer(log))
+        log(release="measuring")
         full = served(full_path, model / TOKENIZER, texts, longest)
         small = served(model / MODEL, model / TOKENIZER, texts, longest)
         before = served(start.artifact.model, model / TOKENIZER, texts, longest)
@@ -173,6 +176,8 @@ def release(
             [str(check) for check in checks],
         )
         story |= _own_facts(recipe, start.artifact, data, model, longest)
+        if recipe.named_weight:
+            story["triage"]["named"] = Named(corpus).count([row.text for row in data.learned])
         story["labels"] |= {
             "level": list(LEVELS),
             "reason": list(REASONS),
@@ -216,7 +221,8 @@ def encoder_of(artifact: Artifact) -> dict[str, Any] | None:
     it began with, and the same of the tuning before.
     """
     triage = artifact.story.get("triage", {})
-    known = {name: triage[name] for name in ("recipe", "learned", "before") if name in triage}
+    names = ("recipe", "learned", "named", "before")
+    known = {name: triage[name] for name in names if name in triage}
     if known:
         known["started_from"] = artifact.story.get("started_from")
         known["start"] = artifact.story["data"].get("start")
@@ -267,4 +273,9 @@ def _calibration(
 
 def _cost(model: Path, bare: Path) -> gate.Check:
     onnx.utils.extract_model(str(model), str(bare), ["input_ids", "attention_mask"], ["embedding"])
-    return gate.Check("heads, share of the encoder's time", gate.cost(model, bare), HEADS_COST)
+    return gate.Check(
+        "heads, share of the encoder's time",
+        gate.cost(model, bare),
+        HEADS_COST,
+        remedy=remedies.COST,
+    )
