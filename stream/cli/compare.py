@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from stream.cli import compare_models, corrections
+from stream.cli import compare_calls, compare_models, corrections
 from stream.cli.options import JsonLines, settings_with
 from stream.cli.records import print_json
 from stream.errors import UserError
@@ -27,6 +27,7 @@ export = typer.Typer(no_args_is_help=True, help="Write files that other tools ta
 
 def add_to(app: typer.Typer) -> None:
     compare_models.add_to(compare)
+    compare_calls.add_to(compare)
     app.add_typer(compare, name="compare")
     corrections.add_to(export)
     app.add_typer(export, name="export")

@@ -17,7 +17,7 @@ from stream.errors import UserError
 if TYPE_CHECKING:
     from models.evaluation.metrics import OnJudged
 
-CONFUSION = "confusion"
+CONFUSION, CELLS = "confusion", "cells"
 WIDEST = 12  # classes of a table that a terminal has room for; of more, the commonest mistakes
 MISTAKES = 20
 
@@ -55,6 +55,18 @@ def matrix_table(title: str, matrix: Mapping[str, Mapping[str, int]]) -> Table:
     for truth, row in matrix.items():
         cells = [Text(f"{row.get(name, 0):,}", _style(truth, name, row)) for name in columns]
         table.add_row(plain(truth), *cells)
+    return table
+
+
+def cells_table(cells: Mapping[str, Mapping[str, Mapping[str, int]]]) -> Table:
+    """Of calls, by true sentiment and true outcome: how many there are, how many are right."""
+    table = Table(box=None, padding=(0, 2), title="calls by what is true", title_justify="left")
+    for name in ("sentiment", "outcome", "calls", "sentiment right", "outcome right", "both"):
+        table.add_column(name, justify="left" if name in ("sentiment", "outcome") else "right")
+    for sentiment, by_outcome in cells.items():
+        for outcome, counts in by_outcome.items():
+            numbers = [f"{count:,}" for count in counts.values()]
+            table.add_row(plain(sentiment), plain(outcome), *numbers)
     return table
 
 
