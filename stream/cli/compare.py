@@ -46,7 +46,8 @@ def compare_complaints(
     data: Annotated[
         Path,
         typer.Option(
-            "--data", help="CSV with text and any of complaint, severity, topic, problem."
+            "--data",
+            help="CSV with text and any of sentiment, complaint, severity, topic, problem.",
         ),
     ],
     brief: Annotated[
@@ -160,7 +161,7 @@ def _backend(settings: Settings, name: str) -> Any:
 def _table(backends: dict[str, Any]) -> Table:
     heads = [
         head
-        for head in ("complaint", "severity", "topic", "problem")
+        for head in ("sentiment", "complaint", "severity", "topic", "problem")
         if any(head in figures for figures in backends.values())
     ]
     table = Table(box=None, padding=(0, 2), header_style="dim")

@@ -42,8 +42,8 @@ def evaluate_sentiment(data: Data, model: ShippedModel = None, out: JudgedRows =
 
 @evaluate.command("complaints")
 def evaluate_complaints(data: Data, model: ShippedModel = None, out: JudgedRows = None) -> None:
-    """Accuracy and F1 of every head on a file with the column text and any of complaint, severity,
-    topic, problem.
+    """Accuracy and F1 of every head on a file with the column text and any of sentiment, complaint,
+    severity, topic, problem.
     """
     from models.evaluation.complaints import evaluate_complaints as measure
     from models.evaluation.metrics import EvaluationError

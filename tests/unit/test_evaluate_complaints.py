@@ -3,10 +3,11 @@ differently.
 """
 
 import random
+from dataclasses import replace
 
 import pytest
 
-from models.analysis import Analysis, Problem, Topic
+from models.analysis import Analysis, Problem, Sentiment, Topic
 from models.evaluation.complaints import agreement, closeness, evaluate_complaints, judged
 from models.evaluation.consistency import evaluate_consistency
 from models.evaluation.metrics import EvaluationError
@@ -77,6 +78,21 @@ def test_every_head_that_the_file_has_is_measured(table):
     assert told["problem"]["n"] == 2
     assert told["problem"]["macro_f1"] == 1.0
     assert told["dissatisfaction"]["n"] == 3
+
+
+def test_a_sentiment_is_a_head_like_the_others(table):
+    class Gloomy(Reader):
+        def read(self, text):
+            odds = {"negative": 1.0, "neutral": 0.0, "positive": 0.0}
+            return replace(super().read(text), sentiment=Sentiment("negative", 1.0, odds))
+
+    path = table("text,sentiment", "my bag,NEG", "hello,neutral", "kofferradio,negative", "ah,")
+
+    measured = evaluate_complaints(path, Gloomy())["sentiment"]
+    assert (measured["n"], measured["accuracy"]) == (3, 0.3333)
+    assert measured["confusion"]["negative"] == {"(abstained)": 1, "negative": 1}
+    with pytest.raises(EvaluationError, match="unknown sentiment 'sour'; use negative"):
+        evaluate_complaints(table("text,sentiment", "my bag,sour"), Gloomy())
 
 
 def test_names_that_the_taxonomy_does_not_hold_are_told(table):
