@@ -56,7 +56,7 @@ def evaluate_complaints(data: Data, model: ShippedModel = None, out: JudgedRows 
 
 
 @evaluate.command("consistency")
-def evaluate_consistency(data: Data, model: ShippedModel = None) -> None:
+def evaluate_consistency(data: Data, model: ShippedModel = None, out: JudgedRows = None) -> None:
     """Whether a complaint in capitals, mistyped and in other words is read the same: columns
     text[,paraphrase].
     """
@@ -64,19 +64,20 @@ def evaluate_consistency(data: Data, model: ShippedModel = None) -> None:
     from models.evaluation.metrics import EvaluationError
 
     try:
-        show.figures(measure(data, _analyzer(model)))
+        with rows_file(out) as on_judged:
+            show.figures(measure(data, _analyzer(model), on_judged))
     except EvaluationError as error:
         raise UserError(str(error)) from None
 
 
 @evaluate.command("triage")
-def evaluate_triage(data: Data, model: ShippedModel = None) -> None:
+def evaluate_triage(data: Data, model: ShippedModel = None, out: JudgedRows = None) -> None:
     """Precision and recall of tickets and of P1, and nDCG, on a file with the columns
     text,should_ticket,priority.
     """
     from stream.triage.evaluate import evaluate_triage as measure
 
-    _show_triage(measure, data, model)
+    _show_triage(measure, data, model, out)
 
 
 @evaluate.command("conversations")
@@ -85,13 +86,14 @@ def evaluate_conversations(
         Path, typer.Option("--data", help="JSON lines: turns [{speaker, text}] and state.")
     ],
     model: ShippedModel = None,
+    out: JudgedRows = None,
 ) -> None:
     """What the customer's last word does to the ticket: kept, lowered or closed, and how often
     wrongly, on a file of conversations that are settled, waiting or open.
     """
     from stream.triage.conversations import evaluate_conversations as measure
 
-    _show_triage(measure, data, model)
+    _show_triage(measure, data, model, out)
 
 
 @evaluate.command("replies")
@@ -99,6 +101,7 @@ def evaluate_replies(
     data: Data,
     model: ReplierModel = None,
     seed: Annotated[int, typer.Option(help="Of the drafts.")] = 0,
+    out: JudgedRows = None,
 ) -> None:
     """Perplexity, chrF, ROUGE-L, what the gate says, and speed, on a file with the columns
     customer_text,agent_text.
@@ -108,13 +111,17 @@ def evaluate_replies(
     from stream.bootstrap.loading import load_analyzer, load_replier
 
     settings = settings_with(replier=model)
+    models = load_analyzer(settings), load_replier(settings)
     try:
-        show.figures(measure(data, load_analyzer(settings), load_replier(settings), seed=seed))
+        with rows_file(out) as on_judged:
+            show.figures(measure(data, *models, seed=seed, on_judged=on_judged))
     except EvaluationError as error:
         raise UserError(str(error)) from None
 
 
-def _show_triage(measure: Callable[..., dict[str, Any]], data: Path, model: Path | None) -> None:
+def _show_triage(
+    measure: Callable[..., dict[str, Any]], data: Path, model: Path | None, out: Path | None
+) -> None:
     """Print the figures of triage on labelled data. measure: of the data, by stored messages."""
     from stream.brands import Brands
     from stream.store.rows import stored_by
@@ -122,7 +129,8 @@ def _show_triage(measure: Callable[..., dict[str, Any]], data: Path, model: Path
     from stream.triage.judgement import Judge
 
     try:
-        show.figures(measure(data, stored_by(Judge(_analyzer(model), Brands(())))))
+        with rows_file(out) as on_judged:
+            show.figures(measure(data, stored_by(Judge(_analyzer(model), Brands(()))), on_judged))
     except UnusableLabels as error:
         raise UserError(str(error)) from None
     except OSError as error:

@@ -107,16 +107,35 @@ def rows_file(path: Path | None) -> Iterator[OnJudged | None]:
         return
     from stream.postgres.sql import harmless
 
-    try:
-        with path.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file)
+    with _writable(path):
+        file = path.open("w", encoding="utf-8", newline="")
+    with file:
+        writer = csv.writer(file)
+
+        def on_judged(
+            text: str,
+            task: str,
+            truth: str,
+            guess: str,
+            sure: float | None = None,
+            *,
+            right: bool | None = None,
+        ) -> None:
+            words = [harmless(cell) for cell in (text, task, truth, guess)]
+            share = "" if sure is None else f"{sure:.4f}"
+            with _writable(path):
+                writer.writerow((*words, share, int(truth == guess if right is None else right)))
+
+        with _writable(path):
             writer.writerow(("text", "task", "truth", "model", "probability", "right"))
+        yield on_judged
+        with _writable(path):
+            file.flush()
 
-            def on_judged(text: str, task: str, truth: str, guess: str, sure: float | None) -> None:
-                words = [harmless(cell) for cell in (text, task, truth, guess)]
-                share = "" if sure is None else f"{sure:.4f}"
-                writer.writerow((*words, share, int(truth == guess)))
 
-            yield on_judged
+@contextmanager
+def _writable(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise UserError(f"{path}: it cannot be written ({error.strerror})") from None

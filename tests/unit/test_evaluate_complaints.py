@@ -106,7 +106,7 @@ def test_names_that_the_taxonomy_does_not_hold_are_told(table):
 @pytest.mark.parametrize(
     ("lines", "reason"),
     [
-        (["text,label", "a,1"], "no column complaint, severity, topic or problem.*text, label"),
+        (["text,label", "a,1"], "no column sentiment, .* topic or problem.*text, label"),
         (["complaint", "1"], "no column text"),
         (["text,severity", "a,5"], "line 2: unknown severity '5'; use 0, 1, 2, 3, 4"),
         (["text,complaint", "a,1", "b,perhaps"], "line 3: unknown complaint 'perhaps'"),
