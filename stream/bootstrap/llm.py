@@ -124,7 +124,12 @@ class LlmFigures(Collector):
         yield from (tokens, failures)
 
 
+def llm_figures(backend: Any) -> list[Collector]:
+    """A language model's metrics; none where the local model judges."""
+    return [LlmFigures(backend.llm)] if isinstance(backend, LlmAnalyzer | LlmCalls) else []
+
+
 def watch_llm(registry: CollectorRegistry, backend: Any) -> None:
     """Register a language model's metrics; nothing where the local model judges."""
-    if isinstance(backend, LlmAnalyzer):
-        registry.register(LlmFigures(backend.llm))
+    for collector in llm_figures(backend):
+        registry.register(collector)
