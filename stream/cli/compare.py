@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from stream.cli import compare_calls, compare_models, corrections
+from stream.cli import compare_calls, compare_models, corrections, paraphrases
 from stream.cli.options import JsonLines, settings_with
 from stream.cli.records import print_json
 from stream.errors import UserError
@@ -30,6 +30,7 @@ def add_to(app: typer.Typer) -> None:
     compare_calls.add_to(compare)
     app.add_typer(compare, name="compare")
     corrections.add_to(export)
+    paraphrases.add_to(export)
     app.add_typer(export, name="export")
 
 
