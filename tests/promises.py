@@ -225,6 +225,7 @@ PROMISES = {
         "integration/test_shadow",
         "integration/test_shadow_looks",
         "unit/test_llm_calls",
+        "unit/test_compare_calls",
         "unit/test_judged_rows",
         "integration/test_calls_in_the_stream",
         "unit/test_backends",

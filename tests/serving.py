@@ -106,6 +106,7 @@ async def web(
     proxies: Collection[Network] = (),
     send_delay: timedelta = timedelta(),
     batches: type[Batcher[Any, Any]] = Batcher,
+    collectors: Sequence[Any] = (),
 ) -> AsyncIterator[str]:
     """The address of a server that runs: everything, with these parts. url: of the database, for
     the desk.
@@ -130,7 +131,14 @@ async def web(
             )
             await stack.enter_async_context(desk.hub.running())
         await stack.enter_async_context(batcher.running())
-        api = Api(ring=ring, batcher=batcher, publish=publish, taxonomy=taxonomy(), desk=desk)
+        api = Api(
+            ring=ring,
+            batcher=batcher,
+            publish=publish,
+            taxonomy=taxonomy(),
+            desk=desk,
+            collectors=collectors,
+        )
         leave = desk.hub.end if desk else lambda: None
         yield await stack.enter_async_context(
             serving(create_web(store or EmptyStore(), api), leave)

@@ -30,7 +30,7 @@ def evaluate_calls(
 
     An analysis that abstained is a wrong answer; the confusion shows it as one more column.
     files: the name of each call, by which on_judged gets it. interval: 95 %, bootstrap over the
-    calls (Efron's percentiles).
+    calls (Efron's percentiles). cells: where both tasks have labels.
     """
     report: dict[str, Any] = {"n": len(analyses)}
     for task, labels in truths.items():
@@ -45,7 +45,33 @@ def evaluate_calls(
                     sure = float(likely.max())
                     guess = names[int(likely.argmax())] if sure else ABSTAINED
                     on_judged(files[row], task, names[place], guess, sure)
+    if {"sentiment", "outcome"} <= report.keys():
+        report["cells"] = cells(analyses, truths["sentiment"], truths["outcome"])
     return report
+
+
+def cells(
+    analyses: Sequence[Analysis], sentiments: Sequence[str | None], outcomes: Sequence[str | None]
+) -> dict[str, dict[str, dict[str, int]]]:
+    """By the true sentiment and the true outcome of a call: how many there are, and in how many the
+    sentiment, the outcome and both are right. A mean hides a cell that is always wrong.
+    """
+    counts: dict[str, dict[str, dict[str, int]]] = {}
+    for sentiment in LABELS["sentiment"]:
+        for outcome in LABELS["outcome"]:
+            rights = [
+                (_label(analysis, "sentiment") == sentiment, _label(analysis, "outcome") == outcome)
+                for analysis, *labels in zip(analyses, sentiments, outcomes, strict=True)
+                if labels == [sentiment, outcome]
+            ]
+            if rights:
+                counts.setdefault(sentiment, {})[outcome] = {
+                    "n": len(rights),
+                    "sentiment_right": sum(right for right, _ in rights),
+                    "outcome_right": sum(right for _, right in rights),
+                    "both_right": sum(all(pair) for pair in rights),
+                }
+    return counts
 
 
 def figures(truth: Labels, probabilities: Floats, names: Sequence[str]) -> dict[str, Any]:
@@ -100,6 +126,11 @@ def _interval(truth: Labels, guesses: Labels, figure: Any) -> list[float]:
     rows = generator.integers(0, len(truth), (RESAMPLES, len(truth)))
     values = [figure(truth[sample], guesses[sample]) for sample in rows]
     return [round(float(value), 4) for value in np.quantile(values, [0.025, 0.975])]
+
+
+def _label(analysis: Analysis, task: Task) -> str:
+    odds = np.array(_odds(analysis, task))
+    return str(LABELS[task][int(odds.argmax())]) if odds.any() else ABSTAINED
 
 
 def _odds(analysis: Analysis, task: Task) -> list[float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, cast
 
@@ -47,13 +47,7 @@ class LocalBackend:
         self.cost: dict[str, Any] = {"dollars": 0.0, "failures": {}}
 
     def __call__(self, texts: Sequence[str]) -> list[Analysis]:
-        for text in texts[:SINGLE]:
-            started = time.perf_counter()
-            self._analyzer([text])
-            self.seconds.append(time.perf_counter() - started)
-        started = time.perf_counter()
-        analyses = self._analyzer(texts)
-        self.took = time.perf_counter() - started
+        analyses, self.seconds, self.took = timed(self._analyzer, texts)
         return analyses
 
 
@@ -112,13 +106,28 @@ def _figures(data: Path, backend: Backend) -> dict[str, Any]:
         "n": figures["n"],
         "unanswered": figures["abstained"],
         **heads,
-        "latency_ms": _latency(sorted(backend.seconds)),
+        "latency_ms": latency(sorted(backend.seconds)),
         "texts_per_s": round(figures["n"] / max(backend.took, 1e-9), 1),
         "cost": backend.cost,
     }
 
 
-def _latency(seconds: Sequence[float]) -> dict[str, float | None]:
+def timed(
+    read: Callable[[Sequence[Any]], list[Analysis]], items: Sequence[Any]
+) -> tuple[list[Analysis], list[float], float]:
+    """The analyses, the seconds of each of the first items read singly, and those of all."""
+    singly: list[float] = []
+    for item in items[:SINGLE]:
+        started = time.perf_counter()
+        read([item])
+        singly.append(time.perf_counter() - started)
+    started = time.perf_counter()
+    analyses = read(items)
+    return analyses, singly, time.perf_counter() - started
+
+
+def latency(seconds: Sequence[float]) -> dict[str, float | None]:
+    """The median and the 95th percentile in milliseconds. seconds: sorted."""
     if not seconds:
         return {"p50": None, "p95": None}
     places = {part: min(len(seconds) - 1, len(seconds) * part // 100) for part in (50, 95)}

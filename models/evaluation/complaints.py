@@ -5,20 +5,27 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
-from models.analysis import Analysis
+from models.analysis import Analysis, SentimentLabel
 from models.analyzer import Analyzer
 from models.evaluation.labelled_file import Table, read_labelled
 from models.evaluation.metrics import OnJudged
 from models.taxonomy.classifier import OTHER
 
+LabelNames = Mapping[str, str]  # an allowed label in small letters -> the label
+
 IS_NONE, IS_COMPLAINT = "no", "yes"
-HEADS = ("complaint", "severity", "topic", "problem")
+HEADS = ("sentiment", "complaint", "severity", "topic", "problem")
+CLOSED = ("sentiment", "complaint", "severity")  # whose labels are the same for every taxonomy
 SEVERITIES = ("0", "1", "2", "3", "4")
 ABSTAINED = "(abstained)"
+_SENTIMENTS: LabelNames = {
+    **{label: label for label in get_args(SentimentLabel)},
+    **{"neg": "negative", "neu": "neutral", "pos": "positive"},
+}
 _YES_NO = {
     "0": IS_NONE,
     "no": IS_NONE,
@@ -28,19 +35,17 @@ _YES_NO = {
     "true": IS_COMPLAINT,
 }
 
-LabelNames = Mapping[str, str]  # an allowed label in small letters -> the label
-
 
 def evaluate_complaints(
     data: Path, analyzer: Analyzer, on_judged: OnJudged | None = None
 ) -> dict[str, Any]:
-    """Every head on a CSV with the column `text` and any of complaint, severity, topic, problem.
+    """Every head on a CSV with the column `text` and any of HEADS.
 
-    complaint: 0 1 no yes. severity: 0 to 4. topic, problem: names of the model's taxonomy, or
-    other; names that it does not hold are listed as `unknown_labels`, and cannot be guessed. A text
-    on which the model abstains is wrong in every head. on_judged: gets every label of
-    every row. Raises EvaluationError naming the column or
-    the label that is wrong.
+    sentiment: negative, neutral, positive. complaint: 0 1 no yes. severity: 0 to 4. topic, problem:
+    names of the model's taxonomy, or other; names that it does not hold are listed as
+    `unknown_labels`, and cannot be guessed. A text on which the model abstains is wrong in every
+    head. on_judged: gets every label of every row. Raises EvaluationError naming the column or the
+    label that is wrong.
     """
     table = read_labelled(data, ["text"], any_of=HEADS)
     allowed = _allowed_labels(analyzer)
@@ -102,6 +107,8 @@ def guess(analysis: Analysis, head: str) -> str:
     """The model's label of one head."""
     if analysis.abstained:
         return ABSTAINED
+    if head == "sentiment":
+        return analysis.sentiment.label if analysis.sentiment else ABSTAINED
     if head == "complaint":
         return IS_COMPLAINT if (analysis.complaint or 0.0) >= 0.5 else IS_NONE
     if head == "severity":
@@ -172,6 +179,7 @@ def _ranks(values: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.
 def _allowed_labels(analyzer: Analyzer) -> dict[str, LabelNames]:
     taxonomy = analyzer.taxonomy
     return {
+        "sentiment": _SENTIMENTS,
         "complaint": _YES_NO,
         "severity": {level: level for level in SEVERITIES},
         "topic": _names([topic.name for topic in taxonomy.topics]),
@@ -187,7 +195,7 @@ def _labels(table: Table, head: str, names: LabelNames) -> list[str | None]:
     labels: list[str | None] = []
     for row in table.rows:
         cell = row[head]
-        if cell and head in ("complaint", "severity") and cell.lower() not in names:
+        if cell and head in CLOSED and cell.lower() not in names:
             raise table.unknown(row, head, names)
         labels.append(names.get(cell.lower(), cell) if cell else None)
     return labels

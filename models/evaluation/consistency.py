@@ -12,17 +12,21 @@ import numpy as np
 from models.analysis import Analysis
 from models.analyzer import Analyzer
 from models.evaluation.labelled_file import read_labelled
-from models.evaluation.metrics import EvaluationError
+from models.evaluation.metrics import EvaluationError, OnJudged
 from models.evaluation.typos import misprinted
 
 WITHIN = 10.0  # of the dissatisfaction index, which goes to 100
 SEED = 7
 
 
-def evaluate_consistency(data: Path, analyzer: Analyzer) -> dict[str, Any]:
+def evaluate_consistency(
+    data: Path, analyzer: Analyzer, on_judged: OnJudged | None = None
+) -> dict[str, Any]:
     """The shares of texts that keep their topic, and their dissatisfaction within 10 of 100.
 
-    data: a CSV with the column `text` and, for a third way, `paraphrase`. Raises EvaluationError.
+    data: a CSV with the column `text` and, for a third way, `paraphrase`. on_judged: gets every
+    text in its other wording: its topic and its index, with those of the first wording as the
+    truth. Raises EvaluationError.
     """
     texts, paraphrases = _read(data)
     chance = random.Random(SEED)  # noqa: S311 (no secret)
@@ -34,11 +38,13 @@ def evaluate_consistency(data: Path, analyzer: Analyzer) -> dict[str, Any]:
             [other for other in paraphrases if other],
         ),
     }
-    figures = {
-        way: alike(analyzer(before), analyzer(after))
-        for way, (before, after) in ways.items()
-        if before
-    }
+    figures: dict[str, Any] = {}
+    for way, (before, after) in ways.items():
+        if before:
+            first, second = analyzer(before), analyzer(after)
+            figures[way] = alike(first, second)
+            if on_judged is not None:
+                _hand_on(on_judged, way, after, first, second)
     return {"model": analyzer.version, "data": data.name, "n": len(texts), **figures}
 
 
@@ -54,6 +60,20 @@ def alike(before: Sequence[Analysis], after: Sequence[Analysis]) -> dict[str, An
         "both": round(float((topic & (apart <= WITHIN)).mean()), 4),
         "mean_difference": round(float(apart.mean()), 2),
     }
+
+
+def _hand_on(
+    on_judged: OnJudged,
+    way: str,
+    texts: Sequence[str],
+    before: Sequence[Analysis],
+    after: Sequence[Analysis],
+) -> None:
+    for text, first, second in zip(texts, before, after, strict=True):
+        on_judged(text, f"{way}: topic", _name(first) or "", _name(second) or "")
+        indices = _index(first), _index(second)
+        near = abs(indices[0] - indices[1]) <= WITHIN
+        on_judged(text, f"{way}: index", *(f"{index:.1f}" for index in indices), right=near)
 
 
 def _name(analysis: Analysis) -> str | None:

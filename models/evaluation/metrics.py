@@ -24,11 +24,19 @@ class Reader(Protocol):
 
 class OnJudged(Protocol):
     """Gets every judged row: its text, what was asked of it, the truth, the model's answer, and
-    the probability that the model gave it, where it gives one.
+    the probability that the model gave it, where it gives one. right: where it is not whether truth
+    and answer are the same word.
     """
 
     def __call__(
-        self, text: str, task: str, truth: str, guess: str, sure: float | None
+        self,
+        text: str,
+        task: str,
+        truth: str,
+        guess: str,
+        sure: float | None = None,
+        *,
+        right: bool | None = None,
     ) -> None: ...
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from models.analyzer import Analyzer
 from models.evaluation.labelled_file import Row, read_labelled
-from models.evaluation.metrics import EvaluationError
+from models.evaluation.metrics import EvaluationError, OnJudged
 from models.redact import redact
 from models.replier.conditions import Conditions
 from models.replier.draft import Candidate, Draft, ReplyRequest
@@ -35,12 +35,26 @@ class Answered:
 
 
 def evaluate_replies(
-    data: Path, analyzer: Analyzer, replier: Replier, *, seed: int = 0
+    data: Path,
+    analyzer: Analyzer,
+    replier: Replier,
+    *,
+    seed: int = 0,
+    on_judged: OnJudged | None = None,
 ) -> dict[str, Any]:
-    """Measure on a CSV with customer_text and agent_text, perhaps brand. Raises EvaluationError."""
+    """Measure on a CSV with customer_text and agent_text, perhaps brand. Raises EvaluationError.
+
+    on_judged: gets every message, redacted, with its agent's reply and the draft; right is a draft
+    that the gate lets pass and that a model wrote, not a template.
+    """
     pairs = answered(read_answers(data), analyzer)
     requests = [pair.request for pair in pairs]
     drafts, milliseconds, processor = _drafted(replier, requests, seed)
+    if on_judged is not None:
+        for pair, draft in zip(pairs, drafts, strict=True):
+            first = draft.candidates[0]
+            right = first.source == "model" and first.passes
+            on_judged(pair.request.text, "reply", pair.reply, first.text, right=right)
     return {
         "model": replier.version,
         "data": data.name,

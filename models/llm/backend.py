@@ -103,7 +103,8 @@ class Llm:
     """One model at one address. For many threads.
 
     timeout: seconds that a server may be silent. retries: further tries of a message. concurrency:
-    requests at once. Raises LlmError when the package is missing.
+    requests at once. answer_tokens: that an answer may have. Raises LlmError when the
+    package is missing.
     """
 
     def __init__(
@@ -118,6 +119,7 @@ class Llm:
         concurrency: int = CONCURRENCY,
         price: Price = Price(),
         breaker: Breaker | None = None,
+        answer_tokens: int = ANSWER_TOKENS,
     ) -> None:
         try:
             import openai
@@ -147,6 +149,7 @@ class Llm:
         self._concurrency = concurrency
         self._price = price
         self._breaker = breaker or Breaker()
+        self._answer_tokens = answer_tokens
         self._dialect = 0
 
     def judge(self, texts: Sequence[str]) -> list[dict[str, Any] | None]:
@@ -222,14 +225,14 @@ class Llm:
             "json_schema": {"name": "analysis", "strict": True, "schema": self.brief.schema()},
         }
         settings: dict[str, Any] = (
-            {"temperature": 0, "max_tokens": ANSWER_TOKENS, "response_format": schema},
+            {"temperature": 0, "max_tokens": self._answer_tokens, "response_format": schema},
             {
                 "temperature": 0,
-                "max_tokens": ANSWER_TOKENS,
+                "max_tokens": self._answer_tokens,
                 "response_format": {"type": "json_object"},
             },
             {
-                "max_completion_tokens": 10 * ANSWER_TOKENS,
+                "max_completion_tokens": 10 * self._answer_tokens,
                 "response_format": schema,
             },  # models that reason first
             {},

@@ -46,7 +46,7 @@ class LlmCalls:
         analyses = self._read(calls)
         answers = self.llm.judge([transcript(call) for call in calls])
         return [
-            _merged(analysis, answer, self.version)
+            merged_call(analysis, answer, self.version)
             for analysis, answer in zip(analyses, answers, strict=True)
         ]
 
@@ -60,7 +60,8 @@ def transcript(call: Sequence[Turn]) -> str:
     return f"{text[:BEGINNING]}\n[...]\n{text[BEGINNING - LONGEST :]}"
 
 
-def _merged(local: Analysis, answer: dict[str, Any] | None, version: str) -> Analysis:
+def merged_call(local: Analysis, answer: dict[str, Any] | None, version: str) -> Analysis:
+    """The local analysis of a call with the answer in it; as it is, where there is none."""
     if answer is None:
         return local
     label, end = answer["sentiment"], answer["outcome"]

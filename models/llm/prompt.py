@@ -103,7 +103,7 @@ class Brief:
 
     def read(self, answer: str, text: str) -> dict[str, Any]:
         """The usable part of an answer about `text`, by question. Raises Unusable."""
-        fields = _object_in(answer)
+        fields = object_in(answer)
         missing = [question for question in self.questions if question not in fields]
         if missing:
             raise Unusable(f"it says nothing of {', '.join(missing)}")
@@ -196,7 +196,7 @@ def _quoted(words: Sequence[Any], text: str) -> tuple[str, ...]:
     return tuple(quoted[:_MAX_WORDS])
 
 
-def _object_in(answer: str) -> dict[str, Any]:
+def object_in(answer: str) -> dict[str, Any]:
     """The JSON object of an answer, also within a code block or behind a sentence. Raises Unusable.
 
     Of several the last: a model that thinks aloud says what it means at the end.

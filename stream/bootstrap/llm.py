@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from models.llm.backend import Llm, LlmAnalyzer, LlmError, Price
+from models.llm.backend import ANSWER_TOKENS, Llm, LlmAnalyzer, LlmError, Price
 from models.llm.calls import CALL_BRIEF, LlmCalls
 from models.llm.prompt import Brief, BriefError, brief_of, read_brief
 from models.llm.tuning import Tuning
@@ -45,8 +45,16 @@ def fallback_of(backend: Any) -> str | None:
     return f"{failures.total():,} judged by the local model alone, without {name} ({reasons})"
 
 
-def language_model(settings: Settings, brief: Brief, model: str | None = None) -> Llm:
-    """The endpoint of the settings. model: instead of EARSHOT_LLM_MODEL. Raises UserError."""
+def language_model(
+    settings: Settings,
+    brief: Brief,
+    model: str | None = None,
+    *,
+    answer_tokens: int = ANSWER_TOKENS,
+) -> Llm:
+    """The endpoint of the settings. model: instead of EARSHOT_LLM_MODEL. answer_tokens: that an
+    answer may have. Raises UserError.
+    """
     url, name = _endpoint(settings, model)
     try:
         return Llm(
@@ -55,6 +63,7 @@ def language_model(settings: Settings, brief: Brief, model: str | None = None) -
             brief=brief,
             key=settings.llm_key.get_secret_value() if settings.llm_key else None,
             price=Price(settings.llm_input_price, settings.llm_output_price),
+            answer_tokens=answer_tokens,
         )
     except LlmError as error:
         raise UserError(str(error)) from None
@@ -124,7 +133,12 @@ class LlmFigures(Collector):
         yield from (tokens, failures)
 
 
+def llm_figures(backend: Any) -> list[Collector]:
+    """A language model's metrics; none where the local model judges."""
+    return [LlmFigures(backend.llm)] if isinstance(backend, LlmAnalyzer | LlmCalls) else []
+
+
 def watch_llm(registry: CollectorRegistry, backend: Any) -> None:
     """Register a language model's metrics; nothing where the local model judges."""
-    if isinstance(backend, LlmAnalyzer):
-        registry.register(LlmFigures(backend.llm))
+    for collector in llm_figures(backend):
+        registry.register(collector)

@@ -14,6 +14,7 @@ from connectors.webhook import load_hooks
 from models.replier.draft import Draft, ReplyRequest
 from stream.accounts.api_keys import ApiKeys
 from stream.accounts.users import SETUP_MINUTES
+from stream.bootstrap.llm import llm_figures
 from stream.bootstrap.loading import (
     artifact_in_use,
     judge_with,
@@ -87,6 +88,7 @@ async def serve_console(parts: Parts, host: str, port: int) -> None:
             hooks=hooks,
             taxonomy=model.taxonomy,
             desk=desk,
+            collectors=model.collectors,
         )
         server = Server(configured(create_web(store.queries, api)), leave=desk.hub.end)
         listening.listen(socket.SOMAXCONN)  # before the address is printed
@@ -121,7 +123,7 @@ def _load_model(settings: Settings) -> Model:
     read = reader(judge, analyzer.version)
     artifact = artifact_in_use(settings)
     mix = TrainingMix(artifact.version, artifact.mix.get("sentiment", {}))
-    return Model(read, analyzer.taxonomy, mix, concurrency)
+    return Model(read, analyzer.taxonomy, mix, concurrency, llm_figures(analyzer))
 
 
 def _writer(settings: Settings) -> Write:

@@ -90,7 +90,8 @@ def evaluate_calls(
     backend: ChosenBackend = None,
     out: JudgedRows = None,
 ) -> None:
-    """Accuracy, F1, confusion and bootstrap intervals of the sentiment and the outcome of calls.
+    """Accuracy, F1, confusion and bootstrap intervals of the sentiment and the outcome of calls,
+    and how many are right of each sentiment with each outcome.
 
     sentiment is positive, neutral or negative, outcome resolved or follow_up; either column may be
     left out. Exit code 1: some calls or lines could not be read (each is named).

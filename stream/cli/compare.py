@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from stream.cli import compare_models, corrections
+from stream.cli import compare_calls, compare_models, corrections, paraphrases
 from stream.cli.options import JsonLines, settings_with
 from stream.cli.records import print_json
 from stream.errors import UserError
@@ -27,8 +27,10 @@ export = typer.Typer(no_args_is_help=True, help="Write files that other tools ta
 
 def add_to(app: typer.Typer) -> None:
     compare_models.add_to(compare)
+    compare_calls.add_to(compare)
     app.add_typer(compare, name="compare")
     corrections.add_to(export)
+    paraphrases.add_to(export)
     app.add_typer(export, name="export")
 
 
@@ -45,7 +47,8 @@ def compare_complaints(
     data: Annotated[
         Path,
         typer.Option(
-            "--data", help="CSV with text and any of complaint, severity, topic, problem."
+            "--data",
+            help="CSV with text and any of sentiment, complaint, severity, topic, problem.",
         ),
     ],
     brief: Annotated[
@@ -159,7 +162,7 @@ def _backend(settings: Settings, name: str) -> Any:
 def _table(backends: dict[str, Any]) -> Table:
     heads = [
         head
-        for head in ("complaint", "severity", "topic", "problem")
+        for head in ("sentiment", "complaint", "severity", "topic", "problem")
         if any(head in figures for figures in backends.values())
     ]
     table = Table(box=None, padding=(0, 2), header_style="dim")

@@ -71,7 +71,7 @@ def write_heads(out: Path, fields: Sequence[str] = HEADS) -> int:
             f"nobody has corrected a {' or '.join(fields)} yet; agents do so in the console"
         )
     rows = [(text, *(labels.get(field, "") for field in fields)) for text, labels in messages]
-    _write_table(out, ("text", *fields), rows)
+    write_table(out, ("text", *fields), rows)
     return len(rows)
 
 
@@ -95,12 +95,12 @@ def write_calls(folder: Path) -> int:
     except OSError as error:
         raise UserError(f"{folder}: it cannot be written ({error.strerror})") from None
     labels = [(name, call.outcome) for name, call in zip(names, calls, strict=True)]
-    _write_table(folder / "labels.csv", ("file", "outcome"), labels)
+    write_table(folder / "labels.csv", ("file", "outcome"), labels)
     return len(calls)
 
 
-def _write_table(out: Path, head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """No cell is a formula; the trainings read them as they were."""
+def write_table(out: Path, head: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Write a CSV. No cell is a formula; the trainings read them as they were. Raises UserError."""
     from stream.postgres.sql import harmless
 
     cells = [[harmless(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
@@ -130,7 +130,7 @@ def write_levels(out: Path) -> int:
     rows = [
         (label.text, int(bool(level)), level) for label, level in zip(labels, levels, strict=True)
     ]
-    _write_table(out, ("text", "should_ticket", "priority"), rows)
+    write_table(out, ("text", "should_ticket", "priority"), rows)
     return len(labels)
 
 

@@ -42,8 +42,8 @@ def evaluate_sentiment(data: Data, model: ShippedModel = None, out: JudgedRows =
 
 @evaluate.command("complaints")
 def evaluate_complaints(data: Data, model: ShippedModel = None, out: JudgedRows = None) -> None:
-    """Accuracy and F1 of every head on a file with the column text and any of complaint, severity,
-    topic, problem.
+    """Accuracy and F1 of every head on a file with the column text and any of sentiment, complaint,
+    severity, topic, problem.
     """
     from models.evaluation.complaints import evaluate_complaints as measure
     from models.evaluation.metrics import EvaluationError
@@ -56,7 +56,7 @@ def evaluate_complaints(data: Data, model: ShippedModel = None, out: JudgedRows 
 
 
 @evaluate.command("consistency")
-def evaluate_consistency(data: Data, model: ShippedModel = None) -> None:
+def evaluate_consistency(data: Data, model: ShippedModel = None, out: JudgedRows = None) -> None:
     """Whether a complaint in capitals, mistyped and in other words is read the same: columns
     text[,paraphrase].
     """
@@ -64,13 +64,14 @@ def evaluate_consistency(data: Data, model: ShippedModel = None) -> None:
     from models.evaluation.metrics import EvaluationError
 
     try:
-        show.figures(measure(data, _analyzer(model)))
+        with rows_file(out) as on_judged:
+            show.figures(measure(data, _analyzer(model), on_judged))
     except EvaluationError as error:
         raise UserError(str(error)) from None
 
 
 @evaluate.command("triage")
-def evaluate_triage(data: Data, model: ShippedModel = None) -> None:
+def evaluate_triage(data: Data, model: ShippedModel = None, out: JudgedRows = None) -> None:
     """How well triage finds and ranks tickets, on a file with the columns
     text,should_ticket,priority and, if you like, sure,stratum,weight,reasons.
 
@@ -86,7 +87,7 @@ def evaluate_triage(data: Data, model: ShippedModel = None) -> None:
     """
     from stream.triage.evaluate import evaluate_triage as measure
 
-    _show_triage(measure, data, model)
+    _show_triage(measure, data, model, out)
 
 
 @evaluate.command("conversations")
@@ -95,13 +96,14 @@ def evaluate_conversations(
         Path, typer.Option("--data", help="JSON lines: turns [{speaker, text}] and state.")
     ],
     model: ShippedModel = None,
+    out: JudgedRows = None,
 ) -> None:
     """What the customer's last word does to the ticket: kept, lowered or closed, and how often
     wrongly, on a file of conversations that are settled, waiting or open.
     """
     from stream.triage.conversations import evaluate_conversations as measure
 
-    _show_triage(measure, data, model)
+    _show_triage(measure, data, model, out)
 
 
 @evaluate.command("replies")
@@ -109,6 +111,7 @@ def evaluate_replies(
     data: Data,
     model: ReplierModel = None,
     seed: Annotated[int, typer.Option(help="Of the drafts.")] = 0,
+    out: JudgedRows = None,
 ) -> None:
     """Perplexity, chrF, ROUGE-L, what the gate says, and speed, on a file with the columns
     customer_text,agent_text.
@@ -118,13 +121,17 @@ def evaluate_replies(
     from stream.bootstrap.loading import load_analyzer, load_replier
 
     settings = settings_with(replier=model)
+    models = load_analyzer(settings), load_replier(settings)
     try:
-        show.figures(measure(data, load_analyzer(settings), load_replier(settings), seed=seed))
+        with rows_file(out) as on_judged:
+            show.figures(measure(data, *models, seed=seed, on_judged=on_judged))
     except EvaluationError as error:
         raise UserError(str(error)) from None
 
 
-def _show_triage(measure: Callable[..., dict[str, Any]], data: Path, model: Path | None) -> None:
+def _show_triage(
+    measure: Callable[..., dict[str, Any]], data: Path, model: Path | None, out: Path | None
+) -> None:
     """Print the figures of triage on labelled data. measure: of the data, by stored messages."""
     from stream.brands import Brands
     from stream.store.rows import stored_by
@@ -132,7 +139,8 @@ def _show_triage(measure: Callable[..., dict[str, Any]], data: Path, model: Path
     from stream.triage.judgement import Judge
 
     try:
-        show.figures(measure(data, stored_by(Judge(_analyzer(model), Brands(())))))
+        with rows_file(out) as on_judged:
+            show.figures(measure(data, stored_by(Judge(_analyzer(model), Brands(()))), on_judged))
     except UnusableLabels as error:
         raise UserError(str(error)) from None
     except OSError as error:

@@ -17,7 +17,7 @@ from stream.errors import UserError
 if TYPE_CHECKING:
     from models.evaluation.metrics import OnJudged
 
-CONFUSION = "confusion"
+CONFUSION, CELLS = "confusion", "cells"
 WIDEST = 12  # classes of a table that a terminal has room for; of more, the commonest mistakes
 MISTAKES = 20
 
@@ -58,6 +58,18 @@ def matrix_table(title: str, matrix: Mapping[str, Mapping[str, int]]) -> Table:
     return table
 
 
+def cells_table(cells: Mapping[str, Mapping[str, Mapping[str, int]]]) -> Table:
+    """Of calls, by true sentiment and true outcome: how many there are, how many are right."""
+    table = Table(box=None, padding=(0, 2), title="calls by what is true", title_justify="left")
+    for name in ("sentiment", "outcome", "calls", "sentiment right", "outcome right", "both"):
+        table.add_column(name, justify="left" if name in ("sentiment", "outcome") else "right")
+    for sentiment, by_outcome in cells.items():
+        for outcome, counts in by_outcome.items():
+            numbers = [f"{count:,}" for count in counts.values()]
+            table.add_row(plain(sentiment), plain(outcome), *numbers)
+    return table
+
+
 def _heading(title: str, words: str) -> str:
     return f"{title}: {words}" if title else words
 
@@ -95,16 +107,35 @@ def rows_file(path: Path | None) -> Iterator[OnJudged | None]:
         return
     from stream.postgres.sql import harmless
 
-    try:
-        with path.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file)
+    with _writable(path):
+        file = path.open("w", encoding="utf-8", newline="")
+    with file:
+        writer = csv.writer(file)
+
+        def on_judged(
+            text: str,
+            task: str,
+            truth: str,
+            guess: str,
+            sure: float | None = None,
+            *,
+            right: bool | None = None,
+        ) -> None:
+            words = [harmless(cell) for cell in (text, task, truth, guess)]
+            share = "" if sure is None else f"{sure:.4f}"
+            with _writable(path):
+                writer.writerow((*words, share, int(truth == guess if right is None else right)))
+
+        with _writable(path):
             writer.writerow(("text", "task", "truth", "model", "probability", "right"))
+        yield on_judged
+        with _writable(path):
+            file.flush()
 
-            def on_judged(text: str, task: str, truth: str, guess: str, sure: float | None) -> None:
-                words = [harmless(cell) for cell in (text, task, truth, guess)]
-                share = "" if sure is None else f"{sure:.4f}"
-                writer.writerow((*words, share, int(truth == guess)))
 
-            yield on_judged
+@contextmanager
+def _writable(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise UserError(f"{path}: it cannot be written ({error.strerror})") from None

@@ -31,10 +31,11 @@ def figures(values: Mapping[str, Any]) -> None:
     if not sys.stdout.isatty():
         print(json.dumps(values, indent=2))
         return
-    from stream.cli.matrix import matrix_table, without_matrices
+    from stream.cli.matrix import CELLS, cells_table, matrix_table, without_matrices
 
     console = Console()
     rest, matrices = without_matrices(values)
+    cells = rest.pop(CELLS, None)
     table = Table(box=None, show_header=False, padding=(0, 2))
     for name, value in _flat(rest):
         table.add_row(name, f"{value:.4f}" if isinstance(value, float) else str(value))
@@ -42,6 +43,9 @@ def figures(values: Mapping[str, Any]) -> None:
     for title, matrix in matrices:
         console.print()
         console.print(matrix_table(title, matrix))
+    if cells:
+        console.print()
+        console.print(cells_table(cells))
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

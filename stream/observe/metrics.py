@@ -198,7 +198,8 @@ class IngestMetrics:
 class RequestMetrics:
     """The collectors of one web process: what it was asked, and how long it took to answer."""
 
-    def __init__(self) -> None:
+    def __init__(self, collectors: Iterable[Collector] = ()) -> None:
+        """collectors: of what else is to be watched here, such as a language model."""
         self.registry = registry = CollectorRegistry()
         self._seconds = Histogram(
             "earshot_request_seconds",
@@ -214,7 +215,8 @@ class RequestMetrics:
             registry=registry,
         )
         ProcessCollector(registry=registry)
-        registry.register(Skipped())
+        for collector in (Skipped(), *collectors):
+            registry.register(collector)
         self._seconds.labels("/v1/analyze", "POST", "2xx")  # 0 before the first: see above
 
     def may_fail(self, routes: Iterable[tuple[str, str]]) -> None:

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from connectors.events import Event, Tweet, wrong_field
+from models.evaluation.metrics import OnJudged
 from stream.triage.evaluate import UnusableLabels
 from stream.triage.fold import fold
 from stream.triage.ticket import Message, Ticket
@@ -59,14 +60,23 @@ class End:
     end: str | None
 
 
-def evaluate_conversations(data: Path, messages: Judge) -> dict[str, Any]:
+def evaluate_conversations(
+    data: Path, messages: Judge, on_judged: OnJudged | None = None
+) -> dict[str, Any]:
     """How often the last word of a settled conversation closes its ticket, and how often that of an
     open one does.
 
     data: JSON lines `turns` [{speaker: customer or agent, text}], `state`. messages: what is stored
-    of events once they are judged. Raises UnusableLabels on a line that is none.
+    of events once they are judged. on_judged: gets every conversation, a turn a line, with its
+    state and what became of the ticket. Raises UnusableLabels on a line that is none.
     """
-    return measured(ends(read_conversations(data), messages))
+    rows = read_conversations(data)
+    outcomes = ends(rows, messages)
+    if on_judged is not None:
+        for row, end in zip(rows, outcomes, strict=True):
+            words = "\n".join(f"{turn.speaker}: {turn.text}" for turn in row.turns)
+            on_judged(words, "end", row.state, end.end or "no_ticket", right=_is_right(end))
+    return measured(outcomes)
 
 
 def read_conversations(data: Path) -> list[Conversation]:
@@ -118,6 +128,15 @@ def measured(outcomes: Sequence[End]) -> dict[str, Any]:
         "waiting_closed": _share([end.end in ("closed", "gone") for end in of["waiting"]]),
         "ends": {state: _counts(of[state]) for state in STATES},
     }
+
+
+def _is_right(end: End) -> bool:
+    """As the figures count it; a settled conversation without a ticket needs nothing."""
+    if end.state == "settled":
+        return end.end in (None, "closed", "gone", "lowered_by_two")
+    if end.state == "open":
+        return end.end not in ("closed", "gone", "lowered", "lowered_by_two")
+    return end.end not in ("closed", "gone")
 
 
 def _events(number: int, row: Conversation) -> Iterator[Event]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from connectors.events import Event, Tweet
 from models.evaluation.labelled_file import Row, Table, read_labelled
+from models.evaluation.metrics import OnJudged
 from stream.triage.figures import NONE, measured
 from stream.triage.fold import fold
 from stream.triage.ticket import Message, Ticket
@@ -38,7 +39,9 @@ class Labelled:
 
 
 def evaluate_triage(
-    data: Path, messages: Callable[[Sequence[Event]], Sequence[Message]]
+    data: Path,
+    messages: Callable[[Sequence[Event]], Sequence[Message]],
+    on_judged: OnJudged | None = None,
 ) -> dict[str, Any]:
     """How well triage finds the labelled tickets, and puts the urgent ones first.
 
@@ -46,11 +49,15 @@ def evaluate_triage(
     empty otherwise. It may have the columns `sure` (0 or 1), `stratum` and `weight`: the figures of
     the sure rows and of the uniform ones are then given as well, and rows count as much as they
     weigh. Each text counts as a conversation of one inbound message. messages: what is stored of
-    events once they are judged. Raises UnusableLabels on a missing column or an unknown label.
+    events once they are judged. on_judged: gets every text with its two levels. Raises
+    UnusableLabels on a missing column or an unknown label.
     """
     rows = read_labels(data)
     tickets = tickets_of([row.text for row in rows], messages)
     pairs = list(zip(rows, tickets, strict=True))
+    if on_judged is not None:
+        for row, ticket in pairs:
+            on_judged(row.text, "level", row.level, NONE if ticket is None else ticket.level)
     figures = _measured(pairs)
     parts = {
         "uniform": [pair for pair in pairs if pair[0].stratum.startswith(UNIFORM)],

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 
 from fastapi import FastAPI, Response
 from fastapi.responses import HTMLResponse, JSONResponse
+from prometheus_client.registry import Collector
 
 from connectors.events import TextEvent
 from connectors.webhook import Hook
@@ -98,6 +99,7 @@ class Api:
     taxonomy: Taxonomy
     hooks: Mapping[str, Hook] = field(default_factory=dict)
     desk: DeskServices | None = None  # None: no pages, and keys alone open something
+    collectors: Sequence[Collector] = ()  # further ones of `/metrics`
 
 
 def create_web(store: Reads, api: Api) -> FastAPI:
@@ -116,7 +118,7 @@ def create_web(store: Reads, api: Api) -> FastAPI:
     app.add_middleware(
         Gate, callers=callers, open_paths=(*OPEN_PATHS, OPEN), anybody=_anybody(api.desk)
     )
-    requests = RequestMetrics()
+    requests = RequestMetrics(api.collectors)
     app.add_middleware(Edge, console=CONSOLE_PATHS, base_url=callers.base_url, metrics=requests)
     app.state.callers = callers
     tell_problems(app)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+
+import httpx
 import pytest
 from llm_server import GOOD, llm_server
 from prometheus_client import CollectorRegistry
+from serving import web
 
 from models.analysis import Analysis
 from models.taxonomy.classifier import read_taxonomy
-from stream.bootstrap.llm import watch_llm, with_llm
+from stream.bootstrap.llm import llm_figures, watch_llm, with_llm
 from stream.errors import UserError
 from stream.settings import Settings
 
@@ -40,6 +44,19 @@ def test_the_settings_make_a_language_model_beside_the_local_one():
     assert server.keys == ["Bearer sk-secret"]
     assert judge.llm.usage.dollars == pytest.approx(500 * 2.0 / 1e6)
     assert "sk-secret" not in repr(settings)
+
+
+async def test_the_web_tells_what_its_language_model_costs_and_how_often_it_is_silent():
+    with llm_server("401") as server:
+        judge = with_llm(Settings(llm_url=server.url, llm_model="tiny"), Local())
+        await asyncio.to_thread(judge, ["my line is down"])
+
+    async with web(collectors=llm_figures(judge)) as site, httpx.AsyncClient() as client:
+        metrics = (await client.get(f"{site}/metrics")).text
+
+    assert 'earshot_llm_failures_total{kind="status 401"} 1.0' in metrics
+    assert "earshot_llm_requests_total 1.0" in metrics
+    assert llm_figures(Local()) == []
 
 
 @pytest.mark.parametrize(

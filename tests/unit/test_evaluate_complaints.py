@@ -3,10 +3,11 @@ differently.
 """
 
 import random
+from dataclasses import replace
 
 import pytest
 
-from models.analysis import Analysis, Problem, Topic
+from models.analysis import Analysis, Problem, Sentiment, Topic
 from models.evaluation.complaints import agreement, closeness, evaluate_complaints, judged
 from models.evaluation.consistency import evaluate_consistency
 from models.evaluation.metrics import EvaluationError
@@ -79,6 +80,21 @@ def test_every_head_that_the_file_has_is_measured(table):
     assert told["dissatisfaction"]["n"] == 3
 
 
+def test_a_sentiment_is_a_head_like_the_others(table):
+    class Gloomy(Reader):
+        def read(self, text):
+            odds = {"negative": 1.0, "neutral": 0.0, "positive": 0.0}
+            return replace(super().read(text), sentiment=Sentiment("negative", 1.0, odds))
+
+    path = table("text,sentiment", "my bag,NEG", "hello,neutral", "kofferradio,negative", "ah,")
+
+    measured = evaluate_complaints(path, Gloomy())["sentiment"]
+    assert (measured["n"], measured["accuracy"]) == (3, 0.3333)
+    assert measured["confusion"]["negative"] == {"(abstained)": 1, "negative": 1}
+    with pytest.raises(EvaluationError, match="unknown sentiment 'sour'; use negative"):
+        evaluate_complaints(table("text,sentiment", "my bag,sour"), Gloomy())
+
+
 def test_names_that_the_taxonomy_does_not_hold_are_told(table):
     told = evaluate_complaints(table("text,topic", "my bag,baggage", "my cat,Pets"), Reader())
 
@@ -90,7 +106,7 @@ def test_names_that_the_taxonomy_does_not_hold_are_told(table):
 @pytest.mark.parametrize(
     ("lines", "reason"),
     [
-        (["text,label", "a,1"], "no column complaint, severity, topic or problem.*text, label"),
+        (["text,label", "a,1"], "no column sentiment, .* topic or problem.*text, label"),
         (["complaint", "1"], "no column text"),
         (["text,severity", "a,5"], "line 2: unknown severity '5'; use 0, 1, 2, 3, 4"),
         (["text,complaint", "a,1", "b,perhaps"], "line 3: unknown complaint 'perhaps'"),

@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from prometheus_client.registry import Collector
+
 from connectors.events import TextEvent, Transcript
 from models.analysis import Analysis
 from models.language import UNDECIDED
@@ -24,6 +26,7 @@ class Model(NamedTuple):
     taxonomy: Taxonomy
     training_mix: TrainingMix | None = None  # for the monitor; None where unknown
     concurrency: int = 1  # calls of `read` at the same time, from threads
+    collectors: Sequence[Collector] = ()  # of its metrics
 
 
 def weight(event: TextEvent) -> int:
