@@ -72,7 +72,9 @@ def evaluate_consistency(data: Data, model: ShippedModel = None) -> None:
 @evaluate.command("triage")
 def evaluate_triage(data: Data, model: ShippedModel = None) -> None:
     """Precision and recall of tickets and of P1, and nDCG, on a file with the columns
-    text,should_ticket,priority.
+    text,should_ticket,priority, and title, brand and author where it has them.
+
+    Judged as by a worker, with the brands of EARSHOT_BRANDS.
     """
     from stream.triage.evaluate import evaluate_triage as measure
 
@@ -82,7 +84,8 @@ def evaluate_triage(data: Data, model: ShippedModel = None) -> None:
 @evaluate.command("conversations")
 def evaluate_conversations(
     data: Annotated[
-        Path, typer.Option("--data", help="JSON lines: turns [{speaker, text}] and state.")
+        Path,
+        typer.Option("--data", help="JSON lines: turns [{speaker, text}] and state; title, brand."),
     ],
     model: ShippedModel = None,
 ) -> None:
@@ -116,13 +119,12 @@ def evaluate_replies(
 
 def _show_triage(measure: Callable[..., dict[str, Any]], data: Path, model: Path | None) -> None:
     """Print the figures of triage on labelled data. measure: of the data, by stored messages."""
-    from stream.brands import Brands
+    from stream.bootstrap.loading import load_judge
     from stream.store.rows import stored_by
     from stream.triage.evaluate import UnusableLabels
-    from stream.triage.judgement import Judge
 
     try:
-        show.figures(measure(data, stored_by(Judge(_analyzer(model), Brands(())))))
+        show.figures(measure(data, stored_by(load_judge(settings_with(model=model)))))
     except UnusableLabels as error:
         raise UserError(str(error)) from None
     except OSError as error:
