@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -90,17 +90,17 @@ class Following:
 @dataclass
 class FollowedBrands:
     """The brands of a process that only judges, as those of a worker: by the file, and by what
-    admins set in the console.
+    admins set in the console. stored: reads all controls.
     """
 
-    store: ControlStore
+    stored: Callable[[], Awaitable[Sequence[Control]]]
     defaults: Defaults
     brands: brands_file.Brands
     _known: list[Control] = field(default_factory=list)
 
     async def look(self) -> None:
         """Compare what stands with what was taken over last. Raises DatabaseAway."""
-        own = [control for control in await self.store.stored() if control.name == "brand"]
+        own = [control for control in await self.stored() if control.name == "brand"]
         if own != self._known:
             _become(self.brands, own, self.defaults)
             self._known = own

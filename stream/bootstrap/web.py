@@ -64,7 +64,7 @@ async def serve_console(parts: Parts, host: str, port: int) -> None:
         )
         await stack.enter_async_context(batcher.running())
         defaults = await asyncio.to_thread(read_defaults, settings)
-        followed = FollowedBrands(ControlStore(engine), defaults, brands)
+        followed = FollowedBrands(ControlStore(engine).stored, defaults, brands)
         await stack.enter_async_context(_running(every(CONTROLS_EVERY, followed.look)))
         ring = KeyRing(
             ApiKeys(engine).find, rate=settings.api_rate, burst=max(256.0, 2 * settings.api_rate)

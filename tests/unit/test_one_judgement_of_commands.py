@@ -11,16 +11,20 @@ from typing import Any
 
 import pytest
 from fakes import NOON
+from toy_model import toy_model
 from typer.testing import CliRunner
 
 from connectors.events import Complaint, TextEvent, Tweet, encode
 from connectors.files import open_file
 from models.llm.calls import LlmCalls
+from stream.bootstrap.controls import FollowedBrands
 from stream.bootstrap.loading import load_brands, load_judge
 from stream.bootstrap.web import load_model
 from stream.cli.explore import explore
 from stream.cli.explored_files import read_pile
 from stream.cli.main import app
+from stream.controls.defaults import read_defaults
+from stream.controls.records import Control
 from stream.settings import Settings, read_settings
 from stream.store.preview import preview
 from stream.triage.judgement import Judge, Judgement
@@ -54,6 +58,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     path = tmp_path / "brands.toml"
     path.write_text(BRANDS)
     monkeypatch.setenv("EARSHOT_BRANDS", str(path))
+    monkeypatch.setenv("EARSHOT_MODEL", str(toy_model()))
     return read_settings()
 
 
@@ -185,6 +190,37 @@ def test_rest_answers_what_a_worker_makes_of_it(settings: Settings, name: str) -
     assert answer["abstained"] == (judgement.analysis is None)
     if judgement.analysis is not None:
         assert answer["topic"] == plain(judgement.analysis.as_json()["topic"])
+
+
+async def test_rest_knows_the_brands_that_admins_set(settings: Settings) -> None:
+    controls: list[Control] = []
+
+    async def stored() -> list[Control]:
+        return controls
+
+    brands = load_brands(settings)
+    followed = FollowedBrands(stored, read_defaults(settings), brands)
+    await followed.look()
+    assert brands.find("@FernPost lost it") is None
+
+    controls.append(
+        Control(
+            name="brand",
+            subject="Fern",
+            value={"name": "Fern", "handles": ["FernPost"]},
+            secrets={},
+            version=1,
+            changed_by="ada",
+            changed_at=NOON,
+        )
+    )
+    await followed.look()
+    assert brands.find("@FernPost lost it") == "Fern"
+    assert brands.is_own("OakmereCare")
+
+    controls.clear()
+    await followed.look()
+    assert brands.find("@FernPost lost it") is None
 
 
 def test_rest_heeds_what_an_event_says_beside_its_words() -> None:
