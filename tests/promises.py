@@ -97,7 +97,7 @@ PROMISES = {
         "unit/test_preview",
         "*/test_priority_by_hand",
         "unit/test_any_text",
-        "unit/test_one_judgement",
+        "unit/test_one_judgement*",
         "integration/test_settled",
         "unit/test_evaluate_conversations",
         "unit/test_evaluate_triage",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from connectors.events import Event, SourcedEvent, decode
 from connectors.formats import call_json, calls, complaints, transcripts, twcs, tweets
@@ -87,14 +88,26 @@ def _read_twcs(
 def _read_complaints(
     file: TextFile, head: FileHead, start: Position | None, on_bad_row: OnBadRow
 ) -> Iterator[SourcedEvent]:
+    rows = rows_of(file, head, start, on_bad_row)
+    return rows_as_events(rows, _complaint_of(file, head), on_bad_row)
+
+
+def _complaint_of(file: TextFile, head: FileHead) -> EventOf:
     names = head.table.names if head.table else head.names
     if not complaints.recognises(names):
         head.need(TEXT.known[:1])
-
-    rows = rows_of(file, head, start, on_bad_row)
     header = tuple(map(column_name, head.first_row)) if head.data != START else ()
-    event_of = complaints.complaint(names, calls.file_time(file.path), head.day_first, header)
-    return rows_as_events(rows, event_of, on_bad_row)
+    return complaints.complaint(names, calls.file_time(file.path), head.day_first, header)
+
+
+def event_of_row(format: str, file: TextFile, head: FileHead) -> EventOf:
+    """What makes an event of a row, for who reads other columns of a table beside it.
+
+    format: `complaints` or `airline`. The function raises ValueError for a row that is no event,
+    Doubtful for one in which something is wrong.
+    """
+    head = replace(head, day_first=order_in(file, format, head).day_first)
+    return tweets.airline(head.names) if format == "airline" else _complaint_of(file, head)
 
 
 def otherwise(format: str, head: FileHead) -> str | None:

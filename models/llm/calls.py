@@ -28,7 +28,8 @@ class Turn(Protocol):
     def text(self) -> str: ...
 
 
-ReadCalls = Callable[[Sequence[Sequence[Any]]], list[Analysis]]
+# calls, and what is known of each: their languages, and the trades of their brands
+ReadCalls = Callable[..., list[Analysis]]
 
 
 class LlmCalls:
@@ -42,8 +43,11 @@ class LlmCalls:
         self.llm = llm
         self.version = f"{llm.model}+{getattr(read, 'version', '')}"
 
-    def __call__(self, calls: Sequence[Sequence[Any]]) -> list[Analysis]:
-        analyses = self._read(calls)
+    def __call__(
+        self, calls: Sequence[Sequence[Any]], *known: Sequence[str | None] | None
+    ) -> list[Analysis]:
+        """The analysis of each call. known: what `read` takes besides."""
+        analyses = self._read(calls, *known)
         answers = self.llm.judge([transcript(call) for call in calls])
         return [
             merged_call(analysis, answer, self.version)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -57,16 +57,9 @@ class Following:
                 self._known[name] = own
 
     async def _brands(self, controls: Sequence[Control]) -> None:
-        entries = brand_entries(controls, self.defaults)
-        try:
-            brands = brands_file.brands_of(entries, "the brands of the console")
-        except brands_file.BrandsError as error:
-            # The file may have changed beneath them; what ran until now is better than nothing.
-            log.warning("the brands stay as they are: %s", error)
-            return
-        self.brands.become(brands)
-        await set_clocks(self.engine, brands)
-        log.info("%d brands, as the settings say now", len(brands))
+        if _become(self.brands, controls, self.defaults):
+            await set_clocks(self.engine, self.brands)
+            log.info("%d brands, as the settings say now", len(self.brands))
 
     async def _sinks(self, controls: Sequence[Control]) -> None:
         routes, wrong = await asyncio.to_thread(sinks.effective, controls, self.defaults)
@@ -92,3 +85,34 @@ class Following:
     async def _assignment(self, controls: Sequence[Control]) -> None:
         rules = assignment(controls)
         self.dealer.become(rules if rules.on else None)
+
+
+@dataclass
+class FollowedBrands:
+    """The brands of a process that only judges, as those of a worker: by the file, and by what
+    admins set in the console. stored: reads all controls.
+    """
+
+    stored: Callable[[], Awaitable[Sequence[Control]]]
+    defaults: Defaults
+    brands: brands_file.Brands
+    _known: list[Control] = field(default_factory=list)
+
+    async def look(self) -> None:
+        """Compare what stands with what was taken over last. Raises DatabaseAway."""
+        own = [control for control in await self.stored() if control.name == "brand"]
+        if own != self._known:
+            _become(self.brands, own, self.defaults)
+            self._known = own
+
+
+def _become(brands: brands_file.Brands, controls: Sequence[Control], defaults: Defaults) -> bool:
+    """Let the brands be those of the controls over the file's. False: they stay as they are."""
+    entries = brand_entries(controls, defaults)
+    try:
+        brands.become(brands_file.brands_of(entries, "the brands of the console"))
+    except brands_file.BrandsError as error:
+        # The file may have changed beneath them; what ran until now is better than nothing.
+        log.warning("the brands stay as they are: %s", error)
+        return False
+    return True

@@ -92,14 +92,15 @@ def load_calls(settings: Settings, analyzer: Any = None, *, whole: bool = False)
     return call_reader(local, model_folder(settings), whole=whole)
 
 
-def load_call_backend(settings: Settings, *, whole: bool = False) -> Any:
+def load_call_backend(settings: Settings, analyzer: Any = None, *, whole: bool = False) -> Any:
     """The reader of calls, with EARSHOT_BACKEND=llm a language model over it.
 
-    Raises as `load_calls`, and UserError that names the missing setting.
+    analyzer: where it is loaded. Raises as `load_calls`, and UserError that names the missing
+    setting.
     """
     from stream.bootstrap.llm import calls_with_llm
 
-    reader = load_calls(settings, whole=whole)
+    reader = load_calls(settings, analyzer, whole=whole)
     return calls_with_llm(settings, reader) if settings.backend == "llm" else reader
 
 
@@ -119,22 +120,26 @@ def load_brands(settings: Settings) -> brands_file.Brands:
     return brands_file.load(settings.brands)
 
 
-def load_judge(settings: Settings, analyzer: Any = None) -> Judge:
-    """The judgement of the stream by the local model. analyzer: where it is loaded."""
+def load_judge(settings: Settings, analyzer: Any = None, calls: Any = None) -> Judge:
+    """The judgement of the stream by the local model, or by an analyzer that is loaded.
+
+    calls: as of `judge_with`.
+    """
     analyzer = analyzer or load_analyzer(settings)
-    return judge_with(settings, analyzer, load_brands(settings))
+    return judge_with(settings, analyzer, load_brands(settings), calls)
 
 
-def judge_with(settings: Settings, analyzer: Any, brands: Brands) -> Judge:
+def judge_with(settings: Settings, analyzer: Any, brands: Brands, calls: Any = None) -> Judge:
     """The judgement by an analyzer, redacted as the settings say.
 
-    Raises BrandsError for a trade that the analyzer's taxonomy does not have.
+    calls: a reader of calls; a worker's, which reads both sides, where it is None. Raises
+    BrandsError for a trade that the analyzer's taxonomy does not have.
     """
     from models.redact import redact_turns
     from stream.triage.judgement import Judge
 
     check_trades(brands, analyzer.taxonomy, settings)
-    calls = load_calls(settings, analyzer, whole=True)
+    calls = calls or load_calls(settings, analyzer, whole=True)
     redact = partial(redact_turns, names=not settings.keep_names)
     return Judge(analyzer, brands, calls, redact=redact)
 

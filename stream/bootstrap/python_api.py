@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,8 +37,9 @@ class Earshot:
     def analyze(self, texts: str | Iterable[str]) -> list[Analysis]:
         """Language, sentiment, topic, problems and dissatisfaction of each text, in their order.
 
-        `as_json()` of one is what `earshot analyze` prints, less the ticket. The texts are read as
-        they are; nothing is redacted. Raises EarshotError for what is no text.
+        The model alone: texts are read as they are, without redaction, brand and ticket, for which
+        there is `triage`. `as_json()` of one has the keys of `earshot analyze`, which redacts.
+        Raises EarshotError for what is no text.
         """
         analyses: list[Analysis] = []
         for batch in _batches(texts):
@@ -55,25 +55,11 @@ class Earshot:
         and `why`, a list of `name`, `points` and `words`. Brands are those of EARSHOT_BRANDS; what
         an account of a brand writes is None. author: who writes. Raises EarshotError.
         """
-        from connectors.events import Tweet
-        from stream.store.preview import preview
+        from stream.store.preview import post_of, preview
 
         tickets: list[dict[str, Any] | None] = []
-        number = 0
         for batch in _batches(texts):
-            posts = []
-            for text in batch:
-                number += 1
-                name = f"text:{number}"
-                posts.append(
-                    Tweet(
-                        id=name,
-                        conversation=name,
-                        author=author,
-                        text=text,
-                        occurred_at=datetime.now(UTC),
-                    )
-                )
+            posts = [post_of(text, number, author) for number, text in enumerate(batch, 1)]
             for judgement in self._judge(posts):
                 ticket = preview(judgement)
                 if ticket is not None:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
 from functools import cache
+from typing import Any
 
 from connectors.webhook import load_hooks
 from models.replier.draft import Draft, ReplyRequest
 from stream.accounts.api_keys import ApiKeys
 from stream.accounts.users import SETUP_MINUTES
+from stream.bootstrap.controls import CONTROLS_EVERY, FollowedBrands
+from stream.bootstrap.duties import every
 from stream.bootstrap.llm import llm_figures
 from stream.bootstrap.loading import (
     artifact_in_use,
@@ -25,6 +28,7 @@ from stream.bootstrap.loading import (
 from stream.bootstrap.parts import Parts
 from stream.brands import Brands
 from stream.controls.defaults import read_defaults
+from stream.controls.store import ControlStore
 from stream.errors import UserError
 from stream.incidents.answers import Write
 from stream.monitor.records import TrainingMix
@@ -51,7 +55,8 @@ async def serve_console(parts: Parts, host: str, port: int) -> None:
     listening = listen(host, port)
     async with AsyncExitStack() as stack:
         stack.callback(listening.close)
-        model = await asyncio.to_thread(_load_model, settings)
+        brands = await asyncio.to_thread(load_brands, settings)
+        model = await asyncio.to_thread(load_model, settings, brands)
         store = await stack.enter_async_context(parts.store())
         engine = open_engine(parts.database_url, pool_size=6)
         stack.push_async_callback(engine.dispose)
@@ -59,6 +64,9 @@ async def serve_console(parts: Parts, host: str, port: int) -> None:
             model, stack.enter_context(ThreadPoolExecutor(model.concurrency, "model"))
         )
         await stack.enter_async_context(batcher.running())
+        defaults = await asyncio.to_thread(read_defaults, settings)
+        followed = FollowedBrands(ControlStore(engine).stored, defaults, brands)
+        await stack.enter_async_context(_running(every(CONTROLS_EVERY, followed.look)))
         ring = KeyRing(
             ApiKeys(engine).find, rate=settings.api_rate, burst=max(256.0, 2 * settings.api_rate)
         )
@@ -77,7 +85,7 @@ async def serve_console(parts: Parts, host: str, port: int) -> None:
             training_mix=model.training_mix,
             write=_writer(settings),
             provider=_provider(settings),
-            defaults=await asyncio.to_thread(read_defaults, settings),
+            defaults=defaults,
             send_delay=timedelta(seconds=settings.send_delay),
         )
         await stack.enter_async_context(desk.hub.running())
@@ -113,14 +121,25 @@ def _address(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _load_model(settings: Settings) -> Model:
+@asynccontextmanager
+async def _running(duty: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """The duty runs beside what is done within."""
+    running = asyncio.ensure_future(duty)
+    try:
+        yield
+    finally:
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+
+
+def load_model(settings: Settings, brands: Brands) -> Model:
+    """The model that answers requests, which judges as a worker does. Raises ArtifactError."""
     # Requests come in small batches, of which two on a core each take less time than two on both
     # cores. A language model limits its own concurrency.
     concurrency = 1 if settings.backend == "llm" else settings.threads
     analyzer = load_backend(settings, threads=1)
-    # Nobody's messages: without brands, nobody's own account is among them.
-    judge = judge_with(settings, analyzer, Brands(()))
-    read = reader(judge, analyzer.version)
+    read = reader(judge_with(settings, analyzer, brands), analyzer.version)
     artifact = artifact_in_use(settings)
     mix = TrainingMix(artifact.version, artifact.mix.get("sentiment", {}))
     return Model(read, analyzer.taxonomy, mix, concurrency, llm_figures(analyzer))

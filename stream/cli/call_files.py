@@ -36,17 +36,22 @@ _NAMES: Mapping[Task, Mapping[str, str]] = {
 
 
 def read_calls(path: Path, on_bad_row: OnBadRow) -> Calls:
+    """The redacted turns of the calls of a file or a folder, by name. Raises FormatError."""
+    return {name: utterances(call) for name, call in read_transcripts(path, on_bad_row).items()}
+
+
+def read_transcripts(path: Path, on_bad_row: OnBadRow) -> dict[str, Transcript]:
     """The calls of a file or a folder by name: the file's in a folder, the call's id otherwise.
 
     Raises FormatError, one line, when there is no call to read.
     """
-    calls: Calls = {}
+    calls: dict[str, Transcript] = {}
     format = "transcripts" if path.is_dir() else None
     for event, cursor in open_file(path, format, on_bad_row=on_bad_row):
         if not isinstance(event, Transcript):
             raise FormatError(f"{path}: holds no calls; a call is turns of a customer and an agent")
         name = cursor if isinstance(cursor, str) else event.id.partition(":")[2]
-        calls[name] = utterances(event)
+        calls[name] = event
     return calls
 
 

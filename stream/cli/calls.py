@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 Whole = Annotated[
     bool,
     typer.Option(
-        "--whole-conversation", help="Decide with the agent's words too, not the customer's alone."
+        "--whole-conversation",
+        help="Decide with the agent's words too, as a worker does, not the customer's alone.",
     ),
 ]
 Labels = Annotated[
@@ -60,19 +61,22 @@ def analyze_calls(paths: Sequence[str], settings: Settings, whole: bool, as_json
 
     Exit code 1: some calls or lines could not be read (each is named); the others were.
     """
-    from stream.bootstrap.loading import load_call_backend
-    from stream.cli.call_files import read_calls
-    from stream.store.preview import preview_of
+    from stream.bootstrap.loading import load_analyzer, load_call_backend, load_judge
+    from stream.cli.call_files import read_transcripts
+    from stream.store.preview import analysis_of, preview
 
-    reader = load_call_backend(settings, whole=whole)
+    analyzer = load_analyzer(settings)
+    reader = load_call_backend(settings, analyzer, whole=whole)
+    judge = load_judge(settings, analyzer, reader)
     bad_rows = BadRows()
     for path in paths:
-        calls = read_calls(Path(path), bad_rows.of(path))
-        for name, analysis in zip(calls, reader(list(calls.values())), strict=True):
+        calls = read_transcripts(Path(path), bad_rows.of(path))
+        for name, judgement in zip(calls, judge(list(calls.values())), strict=True):
+            analysis = analysis_of(judgement, reader.version)
             payload = {"file": name} | analysis.as_json()
             if analysis.call is not None:
                 payload |= analysis.call.as_json()
-            payload["ticket"] = preview_of(analysis)
+            payload["ticket"] = preview(judgement)
             print_judgement(payload, as_json)
         sys.stdout.flush()
     say_fallback(reader)
@@ -200,17 +204,19 @@ class BadRows:
 
     def __init__(self) -> None:
         self.count = 0
+        self.doubts = 0  # rows that were read, but for their date
 
     def of(self, path: str) -> Callable[[BadRow], None]:
         def on_bad_row(bad: BadRow) -> None:
-            self.count += 1
+            self.count += bad.kind != "date"
+            self.doubts += bad.kind == "date"
             where = "" if bad.kind in ("file", "words") else f", line {bad.line}"
             print(f"earshot: {plain(path)}{where}: {plain(bad.reason)}", file=sys.stderr)
 
         return on_bad_row
 
     def leave(self) -> None:
-        """Say what was left out, if anything; with exit code 1 if a call, a row or a line was."""
+        """Say what was left out, if anything; with exit code 1 if a row of any kind was named."""
         if skipped := in_words(TALLY.counts()):
             print(f"earshot: {skipped}", file=sys.stderr)
         if self.count:
@@ -219,4 +225,5 @@ class BadRows:
                 "the others were read",
                 file=sys.stderr,
             )
+        if self.count or self.doubts:
             raise typer.Exit(1)

@@ -84,6 +84,9 @@ def evaluate_triage(data: Data, model: ShippedModel = None, out: JudgedRows = No
     stratum: how a row was found; those of strata that begin with random or uniform come as well.
     weight: how many messages in life a row stands for; all but nDCG and counts weigh by it.
     reasons: not looked at; earshot train triage reads them.
+    title, brand, author: of the message, where it has them.
+
+    Judged as by a worker, with the brands of EARSHOT_BRANDS.
     """
     from stream.triage.evaluate import evaluate_triage as measure
 
@@ -93,7 +96,8 @@ def evaluate_triage(data: Data, model: ShippedModel = None, out: JudgedRows = No
 @evaluate.command("conversations")
 def evaluate_conversations(
     data: Annotated[
-        Path, typer.Option("--data", help="JSON lines: turns [{speaker, text}] and state.")
+        Path,
+        typer.Option("--data", help="JSON lines: turns [{speaker, text}] and state; title, brand."),
     ],
     model: ShippedModel = None,
     out: JudgedRows = None,
@@ -133,14 +137,14 @@ def _show_triage(
     measure: Callable[..., dict[str, Any]], data: Path, model: Path | None, out: Path | None
 ) -> None:
     """Print the figures of triage on labelled data. measure: of the data, by stored messages."""
-    from stream.brands import Brands
+    from stream.bootstrap.loading import load_judge
     from stream.store.rows import stored_by
     from stream.triage.evaluate import UnusableLabels
-    from stream.triage.judgement import Judge
 
     try:
+        judge = load_judge(settings_with(model=model))
         with rows_file(out) as on_judged:
-            show.figures(measure(data, stored_by(Judge(_analyzer(model), Brands(()))), on_judged))
+            show.figures(measure(data, stored_by(judge), on_judged))
     except UnusableLabels as error:
         raise UserError(str(error)) from None
     except OSError as error:

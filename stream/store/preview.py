@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from connectors.events import Transcript, Tweet
+from connectors.events import Tweet
 from models.analysis import Analysis
+from models.language import UNDECIDED
 from stream.store.rows import as_stored
 from stream.triage.fold import fold_surely
 from stream.triage.judgement import Judgement
@@ -28,12 +29,16 @@ def preview(judgement: Judgement) -> dict[str, Any] | None:
     }
 
 
-def preview_of(analysis: Analysis) -> dict[str, Any] | None:
-    """As `preview`, of a text as a post of its own, or of a call that is over."""
-    place = {"id": "text:1", "conversation": "text:1", "occurred_at": datetime.now(UTC)}
-    event = (
-        Tweet(text=analysis.text, **place)
-        if analysis.call is None
-        else Transcript(turns=(), **place)
+def analysis_of(judgement: Judgement, version: str) -> Analysis:
+    """The judgement's analysis; an abstained one where there is none, because a step failed or a
+    brand's own account wrote it. version: of the model.
+    """
+    return judgement.analysis or Analysis(judgement.text, UNDECIDED, version, abstained=True)
+
+
+def post_of(text: str, number: int, author: str | None = None) -> Tweet:
+    """A text as a post of its own, and of now. number: among those that are judged together."""
+    name = f"text:{number}"
+    return Tweet(
+        id=name, conversation=name, author=author, text=text, occurred_at=datetime.now(UTC)
     )
-    return preview(Judgement(event, analysis.text, None, analysis))

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from connectors.events import Event, Tweet, wrong_field
+from connectors.events import Complaint, Event, Short, Tweet, wrong_field
 from models.evaluation.metrics import OnJudged
 from stream.triage.evaluate import UnusableLabels
 from stream.triage.fold import fold
@@ -45,7 +45,8 @@ class Conversation(BaseModel):
 
     turns: Annotated[tuple[_Turn, ...], Field(min_length=1)]
     state: State
-    brand: str | None = None
+    title: Short | None = None  # of its first message
+    brand: Short | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +67,10 @@ def evaluate_conversations(
     """How often the last word of a settled conversation closes its ticket, and how often that of an
     open one does.
 
-    data: JSON lines `turns` [{speaker: customer or agent, text}], `state`. messages: what is stored
-    of events once they are judged. on_judged: gets every conversation, a turn a line, with its
-    state and what became of the ticket. Raises UnusableLabels on a line that is none.
+    data: JSON lines `turns` [{speaker: customer or agent, text}], `state`, and perhaps `brand` and
+    the `title` of the first message. messages: what is stored of events once they are judged.
+    on_judged: gets every conversation, a turn a line, with its state and what became of the ticket.
+    Raises UnusableLabels on a line that is none.
     """
     rows = read_conversations(data)
     outcomes = ends(rows, messages)
@@ -143,15 +145,17 @@ def _events(number: int, row: Conversation) -> Iterator[Event]:
     conversation = f"labelled:{number}"
     for at, turn in enumerate(row.turns):
         is_customer = turn.speaker == "customer"
-        yield Tweet(
-            id=f"{conversation}.{at}",
-            conversation=conversation,
-            occurred_at=_MOMENT + timedelta(minutes=at),
-            direction="inbound" if is_customer else "outbound",
-            author="customer" if is_customer else "brand",
-            brand=row.brand,
-            text=turn.text,
-        )
+        fields: dict[str, Any] = {
+            "id": f"{conversation}.{at}",
+            "conversation": conversation,
+            "occurred_at": _MOMENT + timedelta(minutes=at),
+            "direction": "inbound" if is_customer else "outbound",
+            "author": "customer" if is_customer else "brand",
+            "brand": row.brand,
+            "text": turn.text,
+        }
+        is_titled = row.title and at == 0
+        yield Complaint(title=row.title, **fields) if is_titled else Tweet(**fields)
 
 
 def _end(row: Conversation, history: Sequence[Message]) -> End:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from connectors.events import Event, Tweet
+from connectors.events import Complaint, Event, Tweet
 from models.evaluation.labelled_file import Row, Table, read_labelled
 from models.evaluation.metrics import OnJudged
 from stream.triage.figures import NONE, measured
@@ -20,7 +20,12 @@ COLUMNS = ("text", "should_ticket", "priority")
 UNIFORM = ("uniform", "random")  # strata drawn at random begin with one of these
 _BATCH = 64
 _WEIGHT = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
-_MOMENT = datetime(2024, 1, 1, tzinfo=UTC)
+_PLACE: dict[str, Any] = {
+    "id": "gold:1",
+    "conversation": "gold:1",
+    "occurred_at": datetime(2024, 1, 1, tzinfo=UTC),
+}
+LONGEST_NAME = 300  # characters of a title, a brand and an author, as events have them
 
 
 class UnusableLabels(ValueError):
@@ -29,13 +34,19 @@ class UnusableLabels(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """A message and the level that a person gave it: P1 to P4, or none when it needs nobody."""
+    """A message and the level that a person gave it: P1 to P4, or none when it needs nobody.
+
+    title, brand, author: as an event has them; '' where the file does not say.
+    """
 
     text: str
     level: str
     sure: bool = True  # False where the reader said that a colleague could well decide otherwise
     stratum: str = ""  # how it was found; "uniform..." at random
     weight: float = 1.0  # how many messages in life it stands for
+    title: str = ""
+    brand: str = ""
+    author: str = ""
 
 
 def evaluate_triage(
@@ -48,12 +59,13 @@ def evaluate_triage(
     data: CSV `text,should_ticket,priority`; should_ticket 0 or 1, priority P1 to P4 for a ticket,
     empty otherwise. It may have the columns `sure` (0 or 1), `stratum` and `weight`: the figures of
     the sure rows and of the uniform ones are then given as well, and rows count as much as they
-    weigh. Each text counts as a conversation of one inbound message. messages: what is stored of
-    events once they are judged. on_judged: gets every text with its two levels. Raises
-    UnusableLabels on a missing column or an unknown label.
+    weigh. `title`, `brand` and `author` are those of the event. Each text counts as a conversation
+    of one message: a post or, with a title, a complaint. messages: what is stored of events once
+    they are judged. on_judged: gets every text with its two levels. Raises UnusableLabels on a
+    missing column or an unknown label.
     """
     rows = read_labels(data)
-    tickets = tickets_of([row.text for row in rows], messages)
+    tickets = _tickets_of([_event(row) for row in rows], messages)
     pairs = list(zip(rows, tickets, strict=True))
     if on_judged is not None:
         for row, ticket in pairs:
@@ -80,10 +92,15 @@ def tickets_of(
     texts: Sequence[str], messages: Callable[[Sequence[Event]], Sequence[Message]]
 ) -> list[Ticket | None]:
     """The ticket of each text as a conversation of one post; None where nobody is needed."""
+    return _tickets_of([Tweet(text=text, **_PLACE) for text in texts], messages)
+
+
+def _tickets_of(
+    events: Sequence[Event], messages: Callable[[Sequence[Event]], Sequence[Message]]
+) -> list[Ticket | None]:
     tickets: list[Ticket | None] = []
-    for start in range(0, len(texts), _BATCH):
-        events = [_post(text) for text in texts[start : start + _BATCH]]
-        tickets += [fold([message]) for message in messages(events)]
+    for start in range(0, len(events), _BATCH):
+        tickets += [fold([message]) for message in messages(events[start : start + _BATCH])]
     return tickets
 
 
@@ -106,8 +123,23 @@ def _labelled(table: Table, row: Row) -> Labelled:
         raise table.unknown(row, "sure", ("0", "1"))
     if not _WEIGHT.fullmatch(weight) or not float(weight):
         raise table.refused(row, f"weight is {weight[:20]!r}; it is a number above 0")
-    return Labelled(row.cells["text"], level or NONE, sure == "1", row["stratum"], float(weight))
+    return Labelled(
+        row.cells["text"],
+        level or NONE,
+        sure == "1",
+        row["stratum"],
+        float(weight),
+        title=row["title"],
+        brand=row["brand"],
+        author=row["author"],
+    )
 
 
-def _post(text: str) -> Event:
-    return Tweet(id="gold:1", conversation="gold:1", occurred_at=_MOMENT, text=text)
+def _event(row: Labelled) -> Event:
+    names: dict[str, Any] = {
+        "brand": row.brand[:LONGEST_NAME] or None,
+        "author": row.author[:LONGEST_NAME] or None,
+    }
+    if row.title:
+        return Complaint(title=row.title[:LONGEST_NAME], text=row.text, **names, **_PLACE)
+    return Tweet(text=row.text, **names, **_PLACE)

@@ -1,8 +1,8 @@
 """The one judgement of an event: its redacted text, brand, direction and analysis.
 
-A worker, REST, `alert explain`, `explore` and `evaluate triage` all judge here. No text stops it:
-where a step fails, or takes more time than one message may, the event is judged without it, and
-`failed` names the step.
+A worker, REST, `analyze`, `alert explain`, `explore` and `evaluate` of triage all judge here. No
+text stops it: where a step fails, or takes more time than one message may, the event is judged
+without it, and `failed` names the step.
 """
 
 from __future__ import annotations

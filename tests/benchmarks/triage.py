@@ -24,12 +24,10 @@ from models.training.triage.labelled import read_keyed
 from stream.benchmark.processor import alone
 from stream.benchmark.stream import bench_events
 from stream.bootstrap.loading import load_analyzer, load_judge
-from stream.brands import Brands
 from stream.settings import Settings
 from stream.store.rows import stored_by
 from stream.triage.evaluate import tickets_of
 from stream.triage.figures import NONE, measured
-from stream.triage.judgement import Judge
 from stream.triage.ticket import Ticket
 
 DATA = Path(__file__).parents[1] / "data"
@@ -104,7 +102,7 @@ def main() -> None:
     if not any((data / name).exists() for name in SETS):
         sys.exit(f"no public set below {data}: EARSHOT_SHARED says where they are")
     settings = Settings()
-    messages = stored_by(Judge(load_analyzer(settings), Brands(())))
+    messages = stored_by(load_judge(settings))
 
     def triage(texts: Sequence[str]) -> list[Ticket | None]:
         return tickets_of(texts, messages)

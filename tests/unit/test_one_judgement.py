@@ -1,7 +1,8 @@
-"""Worker, REST, `alert explain`, `explore` and `evaluate triage` judge one event alike."""
+"""Worker, REST, `alert explain`, `explore` and `evaluate triage` judge an event alike."""
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Sequence
 
@@ -17,7 +18,8 @@ from stream.bursts.explain import read_messages
 from stream.observe.health import Health
 from stream.observe.metrics import Metrics
 from stream.pipeline import Message, Pipeline
-from stream.store.rows import as_stored
+from stream.store.rows import as_stored, stored_by
+from stream.triage.evaluate import evaluate_triage
 from stream.triage.fold import fold
 from stream.triage.judgement import Judge, Judgement
 from stream.web.api.messages import ComplaintMessage, TranscriptMessage, TweetMessage
@@ -167,12 +169,28 @@ async def test_explore_shows_what_a_worker_stores():
         assert text.index == (analysis and analysis.dissatisfaction)
 
 
-async def test_evaluate_triage_weighs_what_a_worker_stores():
+async def test_evaluate_triage_weighs_what_a_worker_stores(tmp_path):
     judgements = await by_a_worker()
+    path = tmp_path / "labels.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["text", "title", "author", "should_ticket", "priority"])
+        for event in (TWEET, COMPLAINT, OWN):
+            title = getattr(event, "title", None) or ""
+            writer.writerow([event.text, title, event.author or "", "0", ""])
+    weighed = []
 
-    [weighed] = [as_stored(judgement) for judgement in judge()([TWEET])]
+    def stored(events):
+        weighed.extend(stored_by(judge())(events))
+        return weighed[-len(events) :]
 
-    assert weighed == as_stored(judgements["x:1"])
+    evaluate_triage(path, stored)
+
+    fields = ("kind", "direction", "text", "author", "brand", "topic", "dissatisfaction")
+    assert [[getattr(message, field) for field in fields] for message in weighed] == [
+        [getattr(as_stored(judgements[event.id]), field) for field in fields]
+        for event in (TWEET, COMPLAINT, OWN)
+    ]
 
 
 def test_texts_and_turns_are_read_with_the_trade_of_their_brand():

@@ -16,7 +16,16 @@ from pydantic import (
     model_validator,
 )
 
-from connectors.events import Complaint, TextEvent, Transcript, Turn, Tweet, whole_characters
+from connectors.events import (
+    Complaint,
+    Direction,
+    Short,
+    TextEvent,
+    Transcript,
+    Turn,
+    Tweet,
+    whole_characters,
+)
 from models.calls.sides import Utterance, sided
 from stream.records import FactorRecord, Level
 
@@ -43,16 +52,30 @@ def _not_blank(text: str) -> str:
 Text = Annotated[str, Field(max_length=LONGEST, min_length=1), AfterValidator(_not_blank)]
 
 
-class Message(BaseModel):
-    """A text of no particular kind."""
+class _Posted(BaseModel):
+    """What an event says of a message besides its words, as far as a worker judges by it."""
 
     model_config = ConfigDict(frozen=True)
 
-    text: Text
     language: Language = None
+    brand: Short | None = Field(default=None, description="else the one that the words name")
+    author: Short | None = Field(
+        default=None, description="words of a brand's own account are not judged"
+    )
+    direction: Direction = "inbound"
+    followers: Annotated[int, Field(ge=0, lt=2**31)] | None = None
+
+    def _of_event(self) -> dict[str, Any]:
+        return _ANY | {name: getattr(self, name) for name in _Posted.model_fields}
+
+
+class Message(_Posted):
+    """A text of no particular kind."""
+
+    text: Text
 
     def event(self) -> TextEvent:
-        return Tweet(**_ANY, text=self.text, language=self.language)
+        return Tweet(text=self.text, **self._of_event())
 
 
 class TweetMessage(Message):
@@ -70,20 +93,18 @@ class ComplaintMessage(Message):
     title: Annotated[str, Field(max_length=300)] | None = None
 
     def event(self) -> TextEvent:
-        return Complaint(**_ANY, title=self.title, text=self.text, language=self.language)
+        return Complaint(title=self.title, text=self.text, **self._of_event())
 
 
-class TranscriptMessage(BaseModel):
+class TranscriptMessage(_Posted):
     """A call; what the customer says in it is read, turn by turn."""
-
-    model_config = ConfigDict(frozen=True)
 
     kind: Literal["transcript"]
     turns: Annotated[tuple[Turn, ...], Field(min_length=1, max_length=MOST_TURNS)]
-    language: Language = None
+    complete: bool = Field(default=True, description="false while the call goes on")
 
     def event(self) -> TextEvent:
-        return Transcript(**_ANY, turns=self.turns, language=self.language)
+        return Transcript(turns=self.turns, complete=self.complete, **self._of_event())
 
     @model_validator(mode="after")
     def _is_spoken(self) -> Self:
@@ -189,7 +210,10 @@ class AnalysisOut(BaseModel):
     topic: TopicOut | None
     problem: ProblemOut | None
     urgency: UrgencyOut | None = Field(description="null where the model has no head for it")
-    abstained: bool = Field(description="every judgement is null, and `why` says why")
+    abstained: bool = Field(
+        description="every judgement is null, and `why` says why; null with it: an account of the "
+        "brand's own wrote it, or a step failed"
+    )
     why: Literal["empty", "language", "strange"] | None = Field(
         description="nothing to read, a language that the model does not know, "
         "or nothing like what it has learned"

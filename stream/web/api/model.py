@@ -9,11 +9,9 @@ from typing import Any, NamedTuple
 from prometheus_client.registry import Collector
 
 from connectors.events import TextEvent, Transcript
-from models.analysis import Analysis
-from models.language import UNDECIDED
 from models.taxonomy.classifier import Taxonomy
 from stream.monitor.records import TrainingMix
-from stream.store.preview import preview
+from stream.store.preview import analysis_of, preview
 from stream.triage.judgement import Judge, Judgement
 
 Read = Callable[[Sequence[TextEvent]], list[str]]  # the JSON of an analysis for each
@@ -46,12 +44,8 @@ def reader(judge: Judge, version: str) -> Read:
     return read
 
 
-def _unread(judgement: Judgement, version: str) -> Analysis:
-    return Analysis(judgement.text, UNDECIDED, version, abstained=True)
-
-
 def _json(judgement: Judgement, version: str) -> str:
-    analysis = judgement.analysis or _unread(judgement, version)
+    analysis = analysis_of(judgement, version)
     fields: dict[str, Any] = analysis.as_json() | {"ticket": preview(judgement)}
     if analysis.call is not None:
         fields["call"] = analysis.call.as_json()
