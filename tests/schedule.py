@@ -27,6 +27,7 @@ FIRST = (
     "unit/test_lab.py",
     "unit/test_lab_compare.py",
     "unit/test_lab_report.py",
+    "unit/test_triage_invariance.py",
     "acceptance/test_console.py",
     "acceptance/test_user_errors.py",
     "acceptance/test_away.py",

@@ -3,9 +3,10 @@
 `make bench-triage`, or `PYTHONPATH=tests python -m benchmarks.triage`. The labels stand by a hash
 of the text: of `tests/data/triage_real_labels.csv` the model learned, of `triage_real_heldout.csv`
 it did not. The texts are looked for in the public sets (`../shared/data`, or EARSHOT_SHARED),
-whose rows are not part of the project. Shares are of unlabelled messages; terse alarms and calm
-figures of speech are of `../shared/cases`, where that is at hand. Last, milliseconds of processor
-a random message: `judge` is what the model's outputs mean, `together` is that with cues and fold.
+whose rows are not part of the project. Shares are of unlabelled messages; terse alarms, calm
+figures of speech and mails with a footer, each against the same mail without, are of
+`../shared/cases`, where that is at hand. Last, milliseconds of processor a random message: `judge`
+is what the model's outputs mean, `together` is that with cues and fold.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ LABELS, HELD_OUT = DATA / "triage_real_labels.csv", DATA / "triage_real_heldout.
 SHARES = {"replies/support_pairs.csv.gz": 3_000, "complaints/cfpb/cfpb_narratives.csv.gz": 200}
 WARM_UP = 1_000  # messages
 CASES = ("short_alarms", "short_alarms_2", "triage")  # JSON lines with `id` and `text`
+FOOTERS, WITHOUT = "footers.jsonl", "none"  # their ids end with the footer, or with this
 
 Triage = Callable[[Sequence[str]], list[Ticket | None]]
 
@@ -77,6 +79,24 @@ def cases(folder: Path, triage: Triage) -> dict[str, dict[str, int]]:
     return levels
 
 
+def footers(path: Path, triage: Triage) -> dict[str, int]:
+    """Mails with a footer or a signature, and how many have another level than without."""
+    if not path.exists():
+        return {}
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    tickets = triage([row["text"] for row in rows])
+    levels = {
+        tuple(row["id"].rsplit(".", 1)): ticket.level if ticket else NONE
+        for row, ticket in zip(rows, tickets, strict=True)
+    }
+    pairs = [
+        (level, levels[mail, WITHOUT])
+        for (mail, footer), level in levels.items()
+        if footer != WITHOUT
+    ]
+    return {"mails": len(pairs), "another level": sum(level != bare for level, bare in pairs)}
+
+
 def processor_ms(data: Path, settings: Settings) -> dict[str, float]:
     """Processor time of a message by part, of random ones; the first ones warm the caches up."""
     name, count = next(iter(SHARES.items()))
@@ -112,6 +132,7 @@ def main() -> None:
         "labelled": evaluate(LABELS, data, triage),
         "shares": shares(data, triage),
         "cases": cases(data.parent / "cases" / "texts", triage),
+        "footers": footers(data.parent / "cases" / "texts" / FOOTERS, triage),
         "processor_ms": processor_ms(data, settings),
     }
     print(json.dumps(figures, indent=2))
