@@ -15,6 +15,7 @@ from itertools import islice
 from typing import Final
 
 from stream.triage.cues import Cue
+from stream.triage.evidence import Evidence
 from stream.triage.footer import own_words
 from stream.triage.points import LEVELS
 from stream.triage.ticket import Factor, Message, shortened
@@ -142,7 +143,7 @@ def by_model(message: Message, cues: Cues) -> list[Factor]:
         # The model takes most of it for praise.
         quote = shortened(cues["irony"][0].quote, 60)
         return [Factor("irony", LEAST_OF_CRY, f"Praise that means a complaint: “{quote}”")]
-    return _shared(priority, reasons, cues, signs) if priority else []
+    return _shared(priority, reasons, signs, Evidence(message.text, cues)) if priority else []
 
 
 def _signs(reasons: Mapping[str, float], cues: Cues) -> dict[str, float]:
@@ -281,11 +282,15 @@ def _within(low: int, high: int, share: float) -> int:
 
 
 def _shared(
-    priority: int, reasons: Mapping[str, float], cues: Cues, signs: Mapping[str, float]
+    priority: int,
+    reasons: Mapping[str, float],
+    signs: Mapping[str, float],
+    evidence: Evidence,
 ) -> list[Factor]:
     """The priority shared among its reasons, by how likely and how grave each is.
 
-    A P1 whose reasons show nothing decisive says that it rests on how the whole message reads.
+    A P1 whose reasons show nothing decisive says that it rests on how the whole message reads, and
+    what it is likeliest to be.
     """
     likely = {
         code: max(probability, signs.get(code, 0.0))
@@ -294,21 +299,23 @@ def _shared(
     }
     weights = {code: value * REASONS[code][0] for code, value in likely.items()}
     strongest = sorted(weights, key=lambda code: (-weights[code], code))[:MOST_FACTORS]
+    is_unnamed = priority >= LEVELS[0][1] and likely.keys().isdisjoint(DECISIVE)
+    unnamed = _supposed(reasons, evidence) if is_unnamed else _unnamed(priority)
     if not strongest:
-        return [Factor("need", priority, _unnamed(priority))]
+        return [Factor("need", priority, unnamed)]
     whole = sum(weights[code] for code in strongest)
     factors: list[Factor] = []
-    if priority >= LEVELS[0][1] and not likely.keys() & set(DECISIVE):
-        unnamed = priority - LEVELS[1][1]  # what they would be worth alone is a P2
-        factors.append(Factor("need", unnamed, _unnamed(priority)))
-        priority -= unnamed
+    if is_unnamed:
+        points = priority - LEVELS[1][1]  # what they would be worth alone is a P2
+        factors.append(Factor("need", points, unnamed))
+        priority -= points
     left = priority
     for place, code in enumerate(strongest):
         is_last = place == len(strongest) - 1
         points = left if is_last else round(priority * weights[code] / whole)
         left -= points
         if points:
-            factors.append(Factor(code, points, in_words(code, cues)))
+            factors.append(Factor(code, points, in_words(code, evidence)))
     return factors
 
 
@@ -318,10 +325,18 @@ def _unnamed(priority: int) -> str:
     return "Reads like messages that need a person"
 
 
-def in_words(code: str, cues: Cues) -> str:
-    """The reason in words, with the phrase that shows it where one does."""
+def _supposed(reasons: Mapping[str, float], evidence: Evidence) -> str:
+    """The same of a P1 that rests on no decisive reason, with the likeliest one to be checked."""
+    unnamed = _unnamed(LEVELS[0][1])
+    likeliest = max(DECISIVE, key=lambda code: reasons.get(code, 0.0))
+    if not reasons.get(likeliest):
+        return unnamed
+    words = in_words(likeliest, evidence)
+    return f"{unnamed}. Perhaps {words[0].lower()}{words[1:]}"
+
+
+def in_words(code: str, evidence: Evidence) -> str:
+    """The reason in words, with those of the message that show it."""
     _, words, groups = REASONS[code]
-    for group in groups:
-        if matches := cues.get(group):
-            return f"{words}: “{shortened(matches[0].quote, 60)}”"
-    return words
+    quote = evidence.quote(code, groups)
+    return f"{words}: “{quote}”" if quote else words

@@ -16,6 +16,7 @@ from stream.triage.by_model import (
     stand_in,
 )
 from stream.triage.cues import thesaurus
+from stream.triage.evidence import Evidence
 from stream.triage.points import ALONE, ENOUGH, HARM, LEVELS, SERVICE
 from stream.triage.sums import at_most, total
 from stream.triage.ticket import Factor, GraveTurn, Message
@@ -67,7 +68,8 @@ def _weighed(turn: Message) -> list[Factor]:
         return factors
     certain = [code for code in signs if code in likely]
     if certain:
-        return max(factors, [Factor(certain[0], P1, in_words(certain[0], cues))], key=total)
+        evidence = Evidence(turn.text, cues)
+        return max(factors, [Factor(certain[0], P1, in_words(certain[0], evidence))], key=total)
     hurries = second >= AT["P2"] and (is_harm or _is_pressing(cues))
     return at_most((P1 if hurries else P2) - 1, factors)
 
