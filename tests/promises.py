@@ -259,7 +259,7 @@ PROMISES = {
         "unit/test_models_base",
         "unit/test_models_training",
         "unit/test_own_model",
-        "unit/test_named_topics",
+        "unit/test_topics_by_readers",
         "unit/test_paraphrases",
         "unit/test_reply_training",
         "unit/test_training*",

@@ -35,8 +35,8 @@ from models.training.triage.calibrate import calibrated, figures
 from models.training.triage.data import TriageData
 from models.training.triage.fitted_heads import fit_heads
 from models.training.triage.labelled import Labelled
-from models.training.triage.named import Named
 from models.training.triage.recipe import TriageRecipe
+from models.training.triage.topics import TopicsByReaders
 from models.training.triage.tune import Tuning
 from models.urgency import LEVELS, REASONS, STATES
 
@@ -89,7 +89,7 @@ def train_triage(
         _rehearsal(recipe, corpus),
         data.paraphrases,
         data.sentiments,
-        Named(corpus) if recipe.named_weight else None,
+        TopicsByReaders(corpus) if recipe.named_weight else None,
     )
     log = log_to(out / LOG, say)
 
@@ -177,7 +177,9 @@ def release(
         )
         story |= _own_facts(recipe, start.artifact, data, model, longest)
         if recipe.named_weight:
-            story["triage"]["named"] = Named(corpus).count([row.text for row in data.learned])
+            story["triage"]["named"] = TopicsByReaders(corpus).count(
+                [row.text for row in data.learned]
+            )
         story["labels"] |= {
             "level": list(LEVELS),
             "reason": list(REASONS),

@@ -27,9 +27,9 @@ from models.training.encoder.batches import TASKS, cut, tensors
 from models.training.encoder.network import TRIAGE, Network
 from models.training.encoder.precision import mixed
 from models.training.triage.labelled import Labelled
-from models.training.triage.named import Named, named_loss
 from models.training.triage.paraphrases import apart, shared_judgement
 from models.training.triage.recipe import TriageRecipe
+from models.training.triage.topics import TopicsByReaders, topic_loss
 from models.training.triage.variations import varied
 from models.urgency import REASONS, STATES
 
@@ -53,7 +53,7 @@ class Tuning:
         rehearsal: Sequence[str],
         paraphrases: Sequence[Sequence[str]] = (),
         sentiments: Sequence[tuple[str, int]] = (),
-        named: Named | None = None,
+        topics: TopicsByReaders | None = None,
     ) -> None:
         torch.manual_seed(recipe.seed)
         torch.set_num_threads(recipe.threads)
@@ -63,7 +63,7 @@ class Tuning:
         self._ids = [self.ids(message.text) for message in self.learned]
         self._rehearsal = [cut(self.ids(text), REHEARSED_TOKENS) for text in rehearsal]
         self._paraphrases, self._sentiments = list(paraphrases), list(sentiments)
-        self._named = named
+        self._topics = topics
         self._teacher = copy.deepcopy(network).eval().requires_grad_(False)
         network.encoder.embeddings.requires_grad_(False)
         for layer in network.encoder.transformer.layer[: recipe.frozen]:
@@ -145,12 +145,14 @@ class Tuning:
             else self._ids[row]
             for row, message in zip(rows, messages, strict=True)
         ]
-        allowed = self._named.allowed([message.text for message in messages]) if self._named else {}
+        allowed = (
+            self._topics.allowed([message.text for message in messages]) if self._topics else {}
+        )
         outputs, drift = self._judged(ids, allowed)
         of_level = level_loss(outputs["level"], messages)
         loss = (
             of_level
-            + recipe.named_weight * named_loss(outputs, allowed)
+            + recipe.named_weight * topic_loss(outputs, allowed)
             + recipe.reason_weight * reason_loss(outputs["reason"], messages)
             + recipe.state_weight * state_loss(outputs["state"], messages)
             + recipe.keep_labelled_weight * drift
@@ -195,11 +197,11 @@ class Tuning:
             return _above(self._teacher, 0, hidden, mask)
 
     def _judged(
-        self, ids: Sequence[list[int]], taught: Mapping[str, torch.Tensor] | None = None
+        self, ids: Sequence[list[int]], labels_of: Mapping[str, torch.Tensor] | None = None
     ) -> tuple[Outputs, torch.Tensor]:
         """The outputs, and how far those of the other heads are from the teacher's.
 
-        taught: by task, (batch, classes); rows with any are taught by it, not by the teacher.
+        labels_of: by task, (batch, classes); rows with any learn from it, not from the teacher.
         """
         tokens, mask = tensors(ids, max(map(len, ids)))
         frozen, teacher, network = self.recipe.frozen, self._teacher, self.network
@@ -215,8 +217,8 @@ class Tuning:
             apart_by_row = kl_div(
                 outputs[task].log_softmax(-1), target[task].softmax(-1), reduction="none"
             ).sum(-1)
-            if taught and task in taught:
-                apart_by_row = apart_by_row.masked_fill(taught[task].any(-1), 0.0)
+            if labels_of and task in labels_of:
+                apart_by_row = apart_by_row.masked_fill(labels_of[task].any(-1), 0.0)
             loss = loss + apart_by_row.mean()
         distance = (outputs["cause"].sigmoid() - target["cause"].sigmoid()).square()
         loss = loss + CAUSE_WEIGHT * (distance * mask).sum() / mask.sum()

@@ -14,9 +14,9 @@ from models.training.corpus.data import Example
 from models.training.encoder.batches import predict
 from models.training.encoder.network import Head
 from models.training.triage.labelled import labelled
-from models.training.triage.named import Named, named_loss
 from models.training.triage.recipe import TriageRecipe
 from models.training.triage.release import recipe_facts, start_of
+from models.training.triage.topics import TopicsByReaders, topic_loss
 from models.training.triage.tune import Tuning
 
 READ = ("zibble zabble write to ada@example.com", "grumf grimf gramf")
@@ -40,25 +40,25 @@ def test_a_message_is_found_by_its_text_redacted_or_not(corpus):
     redacted = labelled(READ[0], "P3", ["quality"]).text
     assert "ada@example.com" not in redacted
 
-    allowed = Named(corpus).allowed([redacted, UNREAD, READ[1]])
+    allowed = TopicsByReaders(corpus).allowed([redacted, UNREAD, READ[1]])
 
     assert allowed["topic"].any(-1).tolist() == [True, False, True]
-    assert Named(corpus).count([redacted, UNREAD, READ[1]]) == 2
+    assert TopicsByReaders(corpus).count([redacted, UNREAD, READ[1]]) == 2
     assert allowed["topic"].float().argmax(-1).tolist() == [0, 0, 1]
     assert allowed["problem"][0].nonzero().ravel().tolist() == [1]
 
 
 def test_without_read_messages_nothing_is_taught(corpus):
-    allowed = Named(replace(corpus, read=[])).allowed([UNREAD])
+    allowed = TopicsByReaders(replace(corpus, read=[])).allowed([UNREAD])
 
     assert not allowed["topic"].any()
-    assert named_loss({"topic": torch.zeros(1, 1), "problem": torch.zeros(1, 1)}, allowed) == 0
+    assert topic_loss({"topic": torch.zeros(1, 1), "problem": torch.zeros(1, 1)}, allowed) == 0
 
 
 def test_the_loss_is_of_the_read_messages_by_their_share_of_the_batch():
     allowed = {"topic": torch.tensor([[True, False], [False, False]])}
 
-    loss = named_loss({"topic": torch.zeros(2, 2)}, allowed)
+    loss = topic_loss({"topic": torch.zeros(2, 2)}, allowed)
 
     assert float(loss) == pytest.approx(0.5 * torch.log(torch.tensor(2.0)).item())
 
@@ -82,14 +82,14 @@ def test_the_topics_are_learned_beside_the_levels(tiny_model, corpus):
         setattr(start.network, task, Head(start.network.config.dim, len(names), 0.0))
     learned = [labelled(text, "P4", ["question"]) for text in (*READ, UNREAD)]
 
-    def topics(named):
+    def topics(by_readers):
         network = copy.deepcopy(start.network)
-        tuning = Tuning(recipe, network, start.tokenizer, learned, [], named=named)
+        tuning = Tuning(recipe, network, start.tokenizer, learned, [], topics=by_readers)
         tuning.run(lambda **_: None)
         ids = [tuning.ids(message.text) for message in learned]
         return predict(network, ids)["topic"].argmax(-1).tolist()
 
-    taught, untaught = topics(Named(corpus)), topics(None)
+    taught, untaught = topics(TopicsByReaders(corpus)), topics(None)
     assert taught[:2] == [0, 1]
     assert untaught[:2] != [0, 1]
 

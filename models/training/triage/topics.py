@@ -15,7 +15,7 @@ from models.training.release.by_reading import truth_of
 TASKS = ("topic", "problem")
 
 
-class Named:
+class TopicsByReaders:
     """Which topics and problems each of the corpus's read messages allows, found by its text."""
 
     def __init__(self, corpus: Corpus) -> None:
@@ -38,7 +38,7 @@ class Named:
         }
 
 
-def named_loss(
+def topic_loss(
     outputs: Mapping[str, torch.Tensor], allowed: Mapping[str, torch.Tensor]
 ) -> torch.Tensor:
     """Cross-entropy of the topics and problems that a batch's labels allow, by the share of the
