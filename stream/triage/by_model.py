@@ -292,11 +292,7 @@ def _shared(
     A P1 whose reasons show nothing decisive says that it rests on how the whole message reads, and
     what it is likeliest to be.
     """
-    likely = {
-        code: max(probability, signs.get(code, 0.0))
-        for code, probability in {**signs, **reasons}.items()
-        if code in REASONS and max(probability, signs.get(code, 0.0)) >= FACTOR
-    }
+    likely = _likely(reasons, signs)
     weights = {code: value * REASONS[code][0] for code, value in likely.items()}
     strongest = sorted(weights, key=lambda code: (-weights[code], code))[:MOST_FACTORS]
     is_unnamed = priority >= LEVELS[0][1] and likely.keys().isdisjoint(DECISIVE)
@@ -317,6 +313,18 @@ def _shared(
         if points:
             factors.append(Factor(code, points, in_words(code, evidence)))
     return factors
+
+
+def _likely(reasons: Mapping[str, float], signs: Mapping[str, float]) -> dict[str, float]:
+    """The reasons that are worth a factor, by the model or by a phrase."""
+    probabilities = {
+        code: max(reasons.get(code, 0.0), signs.get(code, 0.0)) for code in {**signs, **reasons}
+    }
+    return {
+        code: probability
+        for code, probability in probabilities.items()
+        if code in REASONS and probability >= FACTOR
+    }
 
 
 def _unnamed(priority: int) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from importlib import resources
@@ -22,22 +22,22 @@ from stream.triage.ticket import shortened
 
 LONGEST: Final = 60  # letters of a quote
 TERSE: Final = 12  # words of a message that is quoted whole
-TELLING: Final = 3  # words of a cue's phrase that says enough without those around it
+ENOUGH: Final = 3  # words of a cue's phrase that says enough without those around it
 # Groups of cues that show trouble of any kind, or have many words for one thing: the reason's own
 # words come before theirs.
 LOOSE: Final = frozenset(("grievance", "money", "missing", "leaving", "fraud"))
 
-_SENTENCE = re.compile(r"[.!?…]+(?=\s|$)|[;\n]|\s[-–—|]+\s")
+_SENTENCE = re.compile(r"(?<![.!?…])[.!?…]++(?=\s|$)|(?<=[a-z])[.!?]++(?=[A-Z])|[;\n]|\s[-–—|]++\s")
 _CLAUSE = re.compile(
-    r"[,():\"“”]+(?=\s|$)|\s(?=[(\"“])"
+    r"(?<![,():])[,():]++(?=\s|$)|\s\("
     r"|\s(?=(?:and|but|because|so|while|then|after|as|since|which|who|amp|&)\s)",
     re.IGNORECASE,
 )
-# What is nobody's words: handles in front, links.
-_ASIDE = re.compile(r"(?:\.?@\w+[\s,:.]*|\bRT\s|https?://\S+\s*|www\.\S+\s*)+")
+# What is no words of theirs in front: handles, links, faces.
+_ASIDE = re.compile(r"(?:\.?@\w+[\s,:.]*|RT\s|https?://\S+\s*|[^\w\s\"“‘'(#$£€\[]+\s+)+")
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*|[$£€]")
 _SIGNS = frozenset("$£€")
-_CACHED = 1 << 14  # words with what can begin there
+_CACHED, _LONGEST_CACHED = 1 << 14, 40  # words with what can begin there, and their letters
 # Where a quoted mail begins: a program wrote this line.
 _BELOW = re.compile(
     r"^[ \t>*]*(?:-{2,} ?(?:original|forwarded) message\b.*"
@@ -83,9 +83,11 @@ class Evidence:
                 end = cue.start + len(cue.quote)
                 if end > len(self._own) or self._own[cue.start] == " ":
                     continue
-                if len(cue.quote.split()) >= TELLING:
+                if len(cue.quote.split()) >= ENOUGH:
                     return shortened(cue.quote, LONGEST)
-                return _around(self._own, cue.start, cue.start + len(cue.quote.rstrip(" .?!")))
+                end = cue.start + len(cue.quote.rstrip(" .?!"))
+                # Of a question by its mark alone the words before it say most.
+                return self._around(cue.start, end, by_clause=end > cue.start)
         return None
 
     @cached_property
@@ -111,7 +113,7 @@ class Evidence:
         possible.sort(key=itemgetter(0))
         for _, start, word_end, phrase in possible:
             if end := phrase.end(self._own, start, word_end):
-                return _around(self._own, start, end)
+                return self._around(start, end)
         return None
 
     def _whole(self) -> str:
@@ -122,30 +124,34 @@ class Evidence:
         is_clause = is_terse and not _SENTENCE.search(words.rstrip(" .?!…"))
         return shortened(" ".join(words.split()), LONGEST) if is_clause else ""
 
+    @cached_property
+    def _sentences(self) -> list[tuple[int, int]]:
+        return list(_parts(_SENTENCE, self._own, 0, len(self._own)))
 
-def _around(text: str, start: int, end: int) -> str:
-    """The sentence around a place; of a long one the clause, of a long clause the words nearby."""
-    low, high = _between(_SENTENCE, text, start, end, 0, len(text))
-    low, high = _trimmed(text, low, high, start)
-    if high - low > LONGEST:
-        low, high = _between(_CLAUSE, text, start, end, low, high)
-        low, high = _trimmed(text, low, high, start)
-    if high - low <= LONGEST:
-        return " ".join(text[low:high].split())
-    return _window(text, low, high, start, end)
+    def _around(self, start: int, end: int, *, by_clause: bool = True) -> str:
+        """The sentence around a place; of a long one the clause, of that the words nearby."""
+        text = self._own
+        low, high = _trimmed(text, *_part(self._sentences, start, end), start)
+        if by_clause and high - low > LONGEST:
+            clauses = list(_parts(_CLAUSE, text, low, high))
+            low, high = _trimmed(text, *_part(clauses, start, end), start)
+        if high - low <= LONGEST:
+            return " ".join(text[low:high].split())
+        return _window(text, low, high, start, end)
 
 
-def _between(
-    stop: re.Pattern[str], text: str, start: int, end: int, low: int, high: int
-) -> tuple[int, int]:
-    """The part of text[low:high] around text[start:end] that no stop interrupts."""
-    for found in stop.finditer(text, low, start):
-        low = found.end()
-    after = stop.search(text, end, high)
-    if after is None:
-        return low, high
-    is_question = after[0].startswith(("?", "!"))
-    return low, after.start() + is_question
+def _parts(stop: re.Pattern[str], text: str, low: int, high: int) -> Iterator[tuple[int, int]]:
+    """What stands between stops; a mark of a question or a cry belongs to what it ends."""
+    for gap in stop.finditer(text, low, high):
+        yield low, gap.start() + (gap[0][0] in "?!")
+        low = gap.end()
+    yield low, high
+
+
+def _part(parts: Sequence[tuple[int, int]], start: int, end: int) -> tuple[int, int]:
+    """The part around a place, or the parts that it reaches over."""
+    first = max((part for part in parts if part[0] <= start), default=parts[0])
+    return first[0], next((high for _, high in parts if high >= end), parts[-1][1])
 
 
 def _trimmed(text: str, low: int, high: int, start: int) -> tuple[int, int]:
@@ -200,37 +206,40 @@ class _Table:
     """The phrases by the word that they begin with."""
 
     def __init__(self, reasons: Mapping[str, str]) -> None:
-        self._by_word: dict[str, list[_Phrase]] = {}
-        self._by_beginning: dict[str, list[_Phrase]] = {}
+        self.by_word: dict[str, list[_Phrase]] = {}
+        self.by_beginning: dict[str, list[_Phrase]] = {}
         for reason, lines in reasons.items():
             for line, phrases in enumerate(lines.strip().splitlines()):
                 for written in phrases.split(","):
                     self._add(_phrase(reason, line, written.strip()))
-        self._lengths = sorted({len(beginning) for beginning in self._by_beginning})
-        self.of_token = lru_cache(_CACHED)(self._of_token)
+        self._lengths = sorted({len(beginning) for beginning in self.by_beginning})
+        self._cached = lru_cache(_CACHED)(self._of_token)
 
     def _add(self, phrase: _Phrase) -> None:
         for choice in phrase.written.split()[0].split("|"):
             first = choice.partition("-")[0]
             if first.startswith("#"):
-                self._by_word.setdefault("#", []).append(phrase)
+                self.by_word.setdefault("#", []).append(phrase)
             elif first.endswith("*"):
-                self._by_beginning.setdefault(first[:-1], []).append(phrase)
+                self.by_beginning.setdefault(first[:-1], []).append(phrase)
             else:
-                self._by_word.setdefault(first, []).append(phrase)
+                self.by_word.setdefault(first, []).append(phrase)
+
+    def of_token(self, token: str) -> tuple[_Place, ...]:
+        """The words between two blanks that phrases can begin with: place, and these by reason."""
+        return self._cached(token) if len(token) <= _LONGEST_CACHED else self._of_token(token)
 
     def _of_token(self, token: str) -> tuple[_Place, ...]:
-        """The words between two blanks that phrases can begin with: place, and these by reason."""
         words = [(*word.span(), self._of_word(word[0])) for word in _WORD.finditer(token)]
         return tuple(word for word in words if word[2])
 
     def _of_word(self, word: str) -> Mapping[str, tuple[_Phrase, ...]]:
         """The phrases that can begin with the word, by reason."""
         word = word.lower().replace("’", "'")
-        phrases = list(self._by_word.get("#" if word[0].isdecimal() else word, ()))
-        phrases += self._by_word.get(word, ()) if word[0].isdecimal() else ()
+        phrases = list(self.by_word.get("#" if word[0].isdecimal() else word, ()))
+        phrases += self.by_word.get(word, ()) if word[0].isdecimal() else ()
         for length in self._lengths:
-            phrases += self._by_beginning.get(word[:length], ()) if length <= len(word) else ()
+            phrases += self.by_beginning.get(word[:length], ()) if length <= len(word) else ()
         by_reason: dict[str, list[_Phrase]] = {}
         for phrase in dict.fromkeys(phrases):
             by_reason.setdefault(phrase.reason, []).append(phrase)
@@ -249,9 +258,9 @@ def _pattern(written: str) -> re.Pattern[str]:
     pattern = ""
     for place in written.split():
         if place == "..":
-            pattern += r"(?:[^\w.!?;\n]+[\w'’]+){0,3}?"
+            pattern += r"(?:[^\w.!?;\n]++\w++(?:['’]\w++)*+){0,3}?"
             continue
-        between = r"[^\w.!?;\n$£€]*(?<!\w)" if pattern else ""
+        between = r"[^\w.!?;\n$£€]*+(?<!\w)" if pattern else ""
         pattern += between + "(?:" + "|".join(map(_choice, place.split("|"))) + ")"
     return re.compile(pattern, re.IGNORECASE)
 
@@ -260,4 +269,4 @@ def _choice(word: str) -> str:
     if word in _SIGNS:
         return re.escape(word)
     written = re.escape(word).replace("'", "['’]") + r"(?!\w)"
-    return written.replace(r"\#", r"\d[\d.,]*").replace(r"\*", r"[\w'’]*")
+    return written.replace(r"\#", r"\d[\d.,]{0,14}").replace(r"\*", r"\w*+(?:['’]\w++)*+")

@@ -172,12 +172,21 @@ def test_what_is_rather_thanks_or_praise_is_no_p1(content: str) -> None:
     assert of(danger=0.3, **{content: 0.4}) == "P2"
 
 
-def test_a_p1_without_a_decisive_reason_among_its_factors_says_what_it_rests_on() -> None:
-    [how, *reasons] = by_model(said("all dark", SURE, reasons={"danger": 0.1, "outage": 0.9}), {})
+def test_a_p1_without_a_decisive_reason_among_its_factors_says_what_it_may_be() -> None:
+    text = "it is all dark here. I fear a fire. we sit in the hall of the house and wait for you"
+    unsure = {"injury": 0.05, "danger": 0.1, "outage": 0.9}
+    [how, *reasons] = by_model(said(text, SURE, reasons=unsure), {})
 
-    assert how.words == "Reads like messages that cannot wait"
+    assert how.words == ("Reads like messages that cannot wait. Perhaps danger: “I fear a fire”")
     assert [factor.name for factor in reasons] == ["outage"]
     assert sum(factor.points for factor in reasons) == 40
+
+
+def test_a_p1_without_any_likely_reason_says_what_it_may_be_as_well() -> None:
+    text = "I fear a fire. we sit in the hall of the house and wait for you since the morning"
+    (how,) = by_model(said(text, SURE, reasons={"danger": 0.1}), {})
+
+    assert how.words.endswith("Perhaps danger: “I fear a fire”")
 
 
 @pytest.mark.parametrize(
