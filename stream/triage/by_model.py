@@ -137,7 +137,8 @@ def by_model(message: Message, cues: Cues) -> list[Factor]:
     words = _length_of_cry(message, cues)
     is_terse = 0 < words <= TERSE
     priority = _priority(message.levels, signs, AT_TERSE if is_terse else _at_p1(reasons, cues))
-    if (words and words <= BRIEF) or _is_call_for_help(message):
+    is_cry = 0 < words <= BRIEF or (words and _may_be_meant(message.reasons))
+    if is_cry or _is_call_for_help(message):
         priority = max(priority, LEAST_OF_CRY)
     if not priority and "irony" in cues:
         # The model takes most of it for praise.
@@ -247,6 +248,13 @@ def _length_of_cry(message: Message, cues: Cues) -> int:
     if cues.keys().isdisjoint(PLAIN):
         return 0
     return len(_WORDS.findall(own_words(message.text)))
+
+
+def _may_be_meant(reasons: Mapping[str, float]) -> bool:
+    """Whether the model sees no figure of speech, news or praise in it. What people in danger say
+    to nobody it takes for chatter: a full stop took "his chest hurts" out of the queue.
+    """
+    return all(reasons.get(code, 0.0) < FACTOR for code in ("figurative", "news", *CONTENT))
 
 
 def _is_call_for_help(message: Message) -> bool:

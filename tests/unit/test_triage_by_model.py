@@ -113,7 +113,8 @@ def test_a_cry_of_few_words_is_never_nobodys(cry) -> None:
     assert fold([said(cry, nobody)]).level == "P3"
     assert fold([said(cry, (0.9, 0.9, 0.9, 0.5))]).level == "P1"
     assert fold([said("this playlist is fire", nobody)]) is None
-    assert fold([said(f"{cry} is what they sang in the film last night", nobody)]) is None
+    sung = f"{cry} is what they sang in the film last night"
+    assert fold([said(sung, nobody, reasons={"figurative": 0.5})]) is None
 
 
 def test_what_is_told_at_length_takes_the_models_own_word() -> None:
@@ -392,3 +393,23 @@ def test_signs_that_are_kept_by_their_groups_are_those_that_stand_there(present)
     cues = dict.fromkeys(present, ())
 
     assert list(_groups_of_signs(cues)) == [pair for pair in SIGNS if stand_in(cues, pair)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I smell gas in the kitchen and my head hurts since this morning.",
+        "My grandfather is stuck in the lift and his chest hurts.",
+        "We are on the second floor and there is smoke coming up the stairs.",
+    ],
+)
+def test_danger_in_plain_words_is_never_nobodys_though_the_model_takes_it_for_chatter(
+    text: str,
+) -> None:
+    def level(**reasons: float) -> str | None:
+        ticket = fold([said(text, (0.04, 0.04, 0.04, 0.04), reasons=reasons)])
+        return ticket and ticket.level
+
+    assert level(chatter=0.94) == "P3"
+    assert level(figurative=0.6) is None
+    assert level(praise=0.6) is None
