@@ -27,7 +27,9 @@ ENOUGH: Final = 3  # words of a cue's phrase that says enough without those arou
 # words come before theirs.
 LOOSE: Final = frozenset(("grievance", "money", "missing", "leaving", "fraud"))
 
-_SENTENCE = re.compile(r"(?<![.!?…])[.!?…]++(?=\s|\Z)|(?<=[a-z])[.!?]++(?=[A-Z])|[;\n]|\s[-–—|]++\s")
+_SENTENCE = re.compile(
+    r"(?<![.!?…])[.!?…]++(?=\s|\Z)|(?<=[a-z])[.!?]++(?=[A-Z])|[;\n]|\s[-–—|]++\s"
+)
 _CLAUSE = re.compile(
     r"(?<![,():])[,():]++(?=\s|\Z)|\s\("
     r"|\s(?=(?:and|but|because|so|while|then|after|as|since|which|who|amp|&)\s)",
