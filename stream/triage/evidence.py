@@ -27,7 +27,13 @@ ENOUGH: Final = 3  # words of a cue's phrase that says enough without those arou
 # words come before theirs.
 LOOSE: Final = frozenset(("grievance", "money", "missing", "leaving", "fraud"))
 
-_SENTENCE = re.compile(r"(?<![.!?…])[.!?…]++(?=\s|$)|(?<=[a-z])[.!?]++(?=[A-Z])|[;\n]|\s[-–—|]++\s")
+# A sentence ends at marks before a blank or a capital, a semicolon, a dash between blanks. The
+# pattern begins with one set of signs: a search for that is five times as fast.
+_SENTENCE = re.compile(
+    r"[.!?…;\n–—|-](?:(?<=[;\n])"
+    r"|(?<=[.!?…])(?<![.!?…].)[.!?…]*+(?=\s|$)|(?<=[a-z][.!?])[.!?]*+(?=[A-Z])"
+    r"|(?<=\s[–—|-])[–—|-]*+(?=\s))"
+)
 _CLAUSE = re.compile(
     r"(?<![,():])[,():]++(?=\s|$)|\s\("
     r"|\s(?=(?:and|but|because|so|while|then|after|as|since|which|who|amp|&)\s)",
@@ -94,11 +100,11 @@ class Evidence:
     def _beginnings(self) -> list[_Place]:
         """Where the words stand that phrases of the table begin with, with these by reason."""
         places: list[_Place] = []
-        of_token = _table().of_token
-        at = 0
-        for token in self._own.split():
-            at = self._own.find(token, at)
-            for start, end, phrases in of_token(token):
+        table, text, at = _table(), self._own, 0
+        for token in text.split():
+            at = text.find(token, at)
+            is_short = len(token) <= _LONGEST_CACHED
+            for start, end, phrases in table.cached(token) if is_short else table.of_token(token):
                 places.append((at + start, at + end, phrases))
             at += len(token)
         return places
@@ -150,8 +156,13 @@ def _parts(stop: re.Pattern[str], text: str, low: int, high: int) -> Iterator[tu
 
 def _part(parts: Sequence[tuple[int, int]], start: int, end: int) -> tuple[int, int]:
     """The part around a place, or the parts that it reaches over."""
-    first = max((part for part in parts if part[0] <= start), default=parts[0])
-    return first[0], next((high for _, high in parts if high >= end), parts[-1][1])
+    low, high = parts[0]
+    for begin, high in parts:
+        if begin <= start:
+            low = begin
+        if high >= end:
+            break
+    return low, high
 
 
 def _trimmed(text: str, low: int, high: int, start: int) -> tuple[int, int]:
@@ -213,7 +224,7 @@ class _Table:
                 for written in phrases.split(","):
                     self._add(_phrase(reason, line, written.strip()))
         self._lengths = sorted({len(beginning) for beginning in self.by_beginning})
-        self._cached = lru_cache(_CACHED)(self._of_token)
+        self.cached = lru_cache(_CACHED)(self.of_token)
 
     def _add(self, phrase: _Phrase) -> None:
         for choice in phrase.written.split()[0].split("|"):
@@ -227,9 +238,6 @@ class _Table:
 
     def of_token(self, token: str) -> tuple[_Place, ...]:
         """The words between two blanks that phrases can begin with: place, and these by reason."""
-        return self._cached(token) if len(token) <= _LONGEST_CACHED else self._of_token(token)
-
-    def _of_token(self, token: str) -> tuple[_Place, ...]:
         words = [(*word.span(), self._of_word(word[0])) for word in _WORD.finditer(token)]
         return tuple(word for word in words if word[2])
 
