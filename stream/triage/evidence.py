@@ -44,6 +44,7 @@ _ASIDE = re.compile(r"(?:\.?@\w+[\s,:.]*|RT\s|https?://\S+\s*|[^\w\s\"“‘'(#$
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*|[$£€]")
 _SIGNS = frozenset("$£€")
 _CACHED, _LONGEST_CACHED = 1 << 14, 40  # words with what can begin there, and their letters
+_MOST_PLACES = 500  # where a reason's phrases are tried, so that a list of numbers takes no second
 # Where a quoted mail begins: a program wrote this line.
 _BELOW = re.compile(
     r"^[ \t>*]*(?:-{2,} ?(?:original|forwarded) message\b.*"
@@ -117,7 +118,7 @@ class Evidence:
             for phrase in phrases.get(reason, ())
         ]
         possible.sort(key=itemgetter(0))
-        for _, start, word_end, phrase in possible:
+        for _, start, word_end, phrase in possible[:_MOST_PLACES]:
             if end := phrase.end(self._own, start, word_end):
                 return self._around(start, end)
         return None
