@@ -27,8 +27,12 @@ ENOUGH: Final = 3  # words of a cue's phrase that says enough without those arou
 # words come before theirs.
 LOOSE: Final = frozenset(("grievance", "money", "missing", "leaving", "fraud"))
 
+# A sentence ends at marks before a blank or a capital, a semicolon, a dash between blanks. The
+# pattern begins with one set of signs: a search for that is five times as fast.
 _SENTENCE = re.compile(
-    r"(?<![.!?…])[.!?…]++(?=\s|\Z)|(?<=[a-z])[.!?]++(?=[A-Z])|[;\n]|\s[-–—|]++\s"
+    r"[.!?…;\n–—|-](?:(?<=[;\n])"
+    r"|(?<=[.!?…])(?<![.!?…].)[.!?…]*+(?=\s|\Z)|(?<=[a-z][.!?])[.!?]*+(?=[A-Z])"
+    r"|(?<=\s[–—|-])[–—|-]*+(?=\s))"
 )
 _CLAUSE = re.compile(
     r"(?<![,():])[,():]++(?=\s|\Z)|\s\("
@@ -40,6 +44,7 @@ _ASIDE = re.compile(r"(?:\.?@\w+[\s,:.]*|RT\s|https?://\S+\s*|[^\w\s\"“‘'(#$
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*|[$£€]")
 _SIGNS = frozenset("$£€")
 _CACHED, _LONGEST_CACHED = 1 << 14, 40  # words with what can begin there, and their letters
+_MOST_PLACES = 500  # where a reason's phrases are tried, so that a list of numbers takes no second
 # Where a quoted mail begins: a program wrote this line.
 _BELOW = re.compile(
     r"^[ \t>*]*(?:-{2,} ?(?:original|forwarded) message\b.*"
@@ -96,11 +101,11 @@ class Evidence:
     def _beginnings(self) -> list[_Place]:
         """Where the words stand that phrases of the table begin with, with these by reason."""
         places: list[_Place] = []
-        of_token = _table().of_token
-        at = 0
-        for token in self._own.split():
-            at = self._own.find(token, at)
-            for start, end, phrases in of_token(token):
+        table, text, at = _table(), self._own, 0
+        for token in text.split():
+            at = text.find(token, at)
+            is_short = len(token) <= _LONGEST_CACHED
+            for start, end, phrases in table.cached(token) if is_short else table.of_token(token):
                 places.append((at + start, at + end, phrases))
             at += len(token)
         return places
@@ -113,7 +118,7 @@ class Evidence:
             for phrase in phrases.get(reason, ())
         ]
         possible.sort(key=itemgetter(0))
-        for _, start, word_end, phrase in possible:
+        for _, start, word_end, phrase in possible[:_MOST_PLACES]:
             if end := phrase.end(self._own, start, word_end):
                 return self._around(start, end)
         return None
@@ -152,8 +157,13 @@ def _parts(stop: re.Pattern[str], text: str, low: int, high: int) -> Iterator[tu
 
 def _part(parts: Sequence[tuple[int, int]], start: int, end: int) -> tuple[int, int]:
     """The part around a place, or the parts that it reaches over."""
-    first = max((part for part in parts if part[0] <= start), default=parts[0])
-    return first[0], next((high for _, high in parts if high >= end), parts[-1][1])
+    low, high = parts[0]
+    for begin, high in parts:
+        if begin <= start:
+            low = begin
+        if high >= end:
+            break
+    return low, high
 
 
 def _trimmed(text: str, low: int, high: int, start: int) -> tuple[int, int]:
@@ -215,7 +225,7 @@ class _Table:
                 for written in phrases.split(","):
                     self._add(_phrase(reason, line, written.strip()))
         self._lengths = sorted({len(beginning) for beginning in self.by_beginning})
-        self._cached = lru_cache(_CACHED)(self._of_token)
+        self.cached = lru_cache(_CACHED)(self.of_token)
 
     def _add(self, phrase: _Phrase) -> None:
         for choice in phrase.written.split()[0].split("|"):
@@ -229,9 +239,6 @@ class _Table:
 
     def of_token(self, token: str) -> tuple[_Place, ...]:
         """The words between two blanks that phrases can begin with: place, and these by reason."""
-        return self._cached(token) if len(token) <= _LONGEST_CACHED else self._of_token(token)
-
-    def _of_token(self, token: str) -> tuple[_Place, ...]:
         words = [(*word.span(), self._of_word(word[0])) for word in _WORD.finditer(token)]
         return tuple(word for word in words if word[2])
 
