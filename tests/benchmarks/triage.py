@@ -46,7 +46,7 @@ def evaluate(labels: Path, data: Path, triage: Triage) -> dict[str, Any]:
     rows = read_keyed(labels, data)
     tickets = triage([row.text for row in rows])
     parts = {"all": range(len(rows))} | {
-        "random": [place for place, row in enumerate(rows) if row.stratum == "random"]
+        "random": [place for place, row in enumerate(rows) if row.stratum.startswith("random")]
     }
     return {
         name: measured([rows[place].level for place in part], [tickets[place] for place in part])
