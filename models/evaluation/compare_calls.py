@@ -96,7 +96,7 @@ def _figures(
 ) -> dict[str, Any]:
     analyses = backend(calls)
     report = evaluate_calls(analyses, truths)
-    tasks = {
+    tasks: dict[str, Any] = {
         task: {name: report[task][name] for name in FIGURES} for task in truths if task in report
     }
     return {

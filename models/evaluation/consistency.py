@@ -71,9 +71,9 @@ def _hand_on(
 ) -> None:
     for text, first, second in zip(texts, before, after, strict=True):
         on_judged(text, f"{way}: topic", _name(first) or "", _name(second) or "")
-        indices = _index(first), _index(second)
-        near = abs(indices[0] - indices[1]) <= WITHIN
-        on_judged(text, f"{way}: index", *(f"{index:.1f}" for index in indices), right=near)
+        own, other = _index(first), _index(second)
+        is_near = abs(own - other) <= WITHIN
+        on_judged(text, f"{way}: index", f"{own:.1f}", f"{other:.1f}", right=is_near)
 
 
 def _name(analysis: Analysis) -> str | None:
