@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from stream.cli import compare_calls, compare_models, corrections, paraphrases
-from stream.cli.options import JsonLines, settings_with
+from stream.cli.options import Backend, Backends, JsonLines, backend_in, settings_with
 from stream.cli.records import print_json
 from stream.errors import UserError
 from stream.settings import Settings
@@ -36,14 +36,7 @@ def add_to(app: typer.Typer) -> None:
 
 @compare.command("complaints")
 def compare_complaints(
-    backends: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="BACKEND...",
-            help="local, local:DIRECTORY, llm (EARSHOT_LLM_MODEL) or llm:MODEL; the"
-            " address is EARSHOT_LLM_URL.",
-        ),
-    ],
+    backends: Backends,
     data: Annotated[
         Path,
         typer.Option(
@@ -149,14 +142,12 @@ def _backend(settings: Settings, name: str) -> Any:
     from stream.bootstrap.llm import brief, language_model
     from stream.bootstrap.loading import load_analyzer
 
-    kind, _, model = name.partition(":")
-    if kind == "local":
+    kind, model = backend_in(name)
+    if kind is Backend.local:
         local = settings.model_copy(update={"model": Path(model)}) if model else settings
         return LocalBackend(load_analyzer(local))
-    if kind == "llm":
-        taxonomy = None if settings.llm_brief else load_analyzer(settings).taxonomy
-        return LlmBackend(language_model(settings, brief(settings, taxonomy), model or None))
-    raise UserError(f"no backend {name!r}; use local, local:DIRECTORY, llm or llm:MODEL")
+    taxonomy = None if settings.llm_brief else load_analyzer(settings).taxonomy
+    return LlmBackend(language_model(settings, brief(settings, taxonomy), model or None))
 
 
 def _table(backends: dict[str, Any]) -> Table:

@@ -12,10 +12,9 @@ from rich.console import Console
 from rich.table import Table
 
 from stream.cli.calls import BadRows, Labels, Whole
-from stream.cli.options import JsonLines
+from stream.cli.options import Backend, Backends, JsonLines, backend_in
 from stream.cli.plain import plain
 from stream.cli.records import print_json
-from stream.errors import UserError
 from stream.settings import Settings, read_settings
 
 FIGURES = (("accuracy", "accuracy"), ("weighted_f1", "F1 (weighted)"), ("macro_f1", "F1 (macro)"))
@@ -26,14 +25,7 @@ def add_to(compare: typer.Typer) -> None:
 
 
 def compare_calls(
-    backends: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="BACKEND...",
-            help="local, local:DIRECTORY, llm (EARSHOT_LLM_MODEL) or llm:MODEL; the"
-            " address is EARSHOT_LLM_URL.",
-        ),
-    ],
+    backends: Backends,
     data: Annotated[
         Path,
         typer.Option(
@@ -78,14 +70,12 @@ def _backend(settings: Settings, name: str, whole: bool) -> Any:
     from stream.bootstrap.llm import language_model
     from stream.bootstrap.loading import load_call_backend
 
-    kind, _, model = name.partition(":")
-    if kind == "local":
+    kind, model = backend_in(name)
+    if kind is Backend.local:
         update = {"backend": "local"} | ({"model": Path(model)} if model else {})
         read = load_call_backend(settings.model_copy(update=update), whole=whole)
         return LocalCalls(read, read.version)
-    if kind == "llm":
-        return LlmCallsAlone(language_model(settings, CALL_BRIEF, model or None))
-    raise UserError(f"no backend {name!r}; use local, local:DIRECTORY, llm or llm:MODEL")
+    return LlmCallsAlone(language_model(settings, CALL_BRIEF, model or None))
 
 
 def table_of(backends: Mapping[str, Any]) -> Table:

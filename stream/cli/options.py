@@ -34,6 +34,14 @@ ChosenBackend = Annotated[
     Backend | None,
     typer.Option(help="Who judges: local, or llm (EARSHOT_LLM_URL). EARSHOT_BACKEND otherwise."),
 ]
+Backends = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="BACKEND...",
+        help="local, local:DIRECTORY, llm (EARSHOT_LLM_MODEL) or llm:MODEL; the address is"
+        " EARSHOT_LLM_URL.",
+    ),
+]
 JudgedRows = Annotated[
     Path | None,
     typer.Option("--out", help="CSV to write: every row, its label and the model's answer."),
@@ -61,6 +69,20 @@ def settings_of(model: Path | None, backend: Backend | None) -> Settings:
     """The settings, with the model and the backend of the command line where they are named."""
     settings = settings_with(model=model)
     return settings if backend is None else settings.model_copy(update={"backend": backend.value})
+
+
+def backend_in(name: str) -> tuple[Backend, str]:
+    """The backend that an argument of Backends names, and its directory or model, '' for none.
+
+    Raises UserError.
+    """
+    kind, _, model = name.partition(":")
+    try:
+        return Backend(kind), model
+    except ValueError:
+        raise UserError(
+            f"no backend {name!r}; use local, local:DIRECTORY, llm or llm:MODEL"
+        ) from None
 
 
 def say_fallback(backend: object) -> None:

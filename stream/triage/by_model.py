@@ -137,7 +137,7 @@ def by_model(message: Message, cues: Cues) -> list[Factor]:
     words = _length_of_cry(message, cues)
     is_terse = 0 < words <= TERSE
     priority = _priority(message.levels, signs, AT_TERSE if is_terse else _at_p1(reasons, cues))
-    is_cry = 0 < words <= BRIEF or (words and _may_be_meant(message.reasons))
+    is_cry = words > 0 and (words <= BRIEF or _may_be_meant(message.reasons))
     if is_cry or _is_call_for_help(message):
         priority = max(priority, LEAST_OF_CRY)
     if not priority and "irony" in cues:

@@ -194,7 +194,7 @@ def _beside(tuning: Mapping[str, Any]) -> list[str]:
     beside = []
     if files := recipe.get("paraphrases"):
         beside.append(f"that paraphrases are judged alike ({_quoted(files)})")
-    if files := recipe.get("sentiments"):
+    if recipe.get("felt") and (files := recipe.get("sentiments")):
         beside.append(f"labelled sentiments ({_quoted(files)})")
     if recipe.get("named_weight"):
         count = tuning.get("named")

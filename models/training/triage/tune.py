@@ -63,7 +63,7 @@ class Tuning:
         self._ids = [self.ids(message.text) for message in self.learned]
         self._rehearsal = [cut(self.ids(text), REHEARSED_TOKENS) for text in rehearsal]
         self._paraphrases, self._sentiments = list(paraphrases), list(sentiments)
-        self._topics = topics
+        self._allowed = topics.allowed([row.text for row in self.learned]) if topics else {}
         self._teacher = copy.deepcopy(network).eval().requires_grad_(False)
         network.encoder.embeddings.requires_grad_(False)
         for layer in network.encoder.transformer.layer[: recipe.frozen]:
@@ -145,9 +145,7 @@ class Tuning:
             else self._ids[row]
             for row, message in zip(rows, messages, strict=True)
         ]
-        allowed = (
-            self._topics.allowed([message.text for message in messages]) if self._topics else {}
-        )
+        allowed = {task: table[list(rows)] for task, table in self._allowed.items()}
         outputs, drift = self._judged(ids, allowed)
         of_level = level_loss(outputs["level"], messages)
         loss = (
