@@ -16,6 +16,7 @@ from tokenizers import Encoding, Tokenizer
 
 from models.artifact import ArtifactError
 from models.engine import Engine
+from models.processor import has_exact_products
 from models.text import normalize
 
 Floats = NDArray[np.float32]
@@ -24,11 +25,12 @@ Floats = NDArray[np.float32]
 # such widths, and as many rows as an engine needs, a row came out the same, bit for bit, in any
 # batch, place, padding and thread count.
 WIDTH_STEP = 8
-# Tokens that could be read in the time that a run takes whatever is in it. `make bench-runs`
-# measured 20 to 29 on a processor with VNNI; of 7, 15, 30 and 60, 30 took least.
-RUN_COST = 30
-# Tokens of a half that is worth a run of its own: one more costs at most a seventh of both.
-LEAST_HALF = 3 * RUN_COST
+# Tokens that could be read in the time that a run takes whatever is in it: the fewer, the slower
+# tokens are read. `make bench-runs` measured 6 where products are taken exactly (AVX2), 20 to 29
+# on a processor with VNNI; there, of 7, 15, 30 and 60, 30 took least.
+RUN_COST = 30 if has_exact_products() else 6
+# Costs of a run that a half holds which is worth one: one more costs at most a seventh of both.
+LEAST_HALF = 3
 
 
 class Outputs(NamedTuple):
@@ -150,11 +152,13 @@ def _ended(values: Floats, lengths: Sequence[int], longest: int) -> Floats:
     return ended
 
 
-def groups(lengths: Sequence[int], batch: int, fewest: int) -> Iterator[tuple[list[int], int]]:
+def groups(
+    lengths: Sequence[int], batch: int, fewest: int, cost: int = RUN_COST
+) -> Iterator[tuple[list[int], int]]:
     """(rows, width) of runs of at most `batch` texts, of one width, a multiple of eight.
 
     A few texts wait for the next width where padding them costs less than a run of their own, which
-    takes `fewest` rows even for a lone text.
+    takes `fewest` rows even for a lone text, and `cost` tokens whatever it holds.
     """
     widths: dict[int, list[int]] = {}
     for row, length in enumerate(lengths):
@@ -167,24 +171,24 @@ def groups(lengths: Sequence[int], batch: int, fewest: int) -> Iterator[tuple[li
         for start in range(0, whole, batch):
             yield rows[start : start + batch], width
         rows = rows[whole:]
-        spared = RUN_COST + (fewest - 1) * width * (len(rows) == 1)
+        spared = cost + (fewest - 1) * width * (len(rows) == 1)
         if rows and (wider is None or len(rows) * (wider - width) > spared):
             yield rows, width
             rows = []
 
 
 def shared(
-    runs: Sequence[tuple[list[int], int]], cores: int, fewest: int
+    runs: Sequence[tuple[list[int], int]], cores: int, fewest: int, cost: int = RUN_COST
 ) -> list[tuple[list[int], int]]:
     """The runs, the largest of fewer than `cores` halved, so that no core is idle, where its halves
-    hold enough tokens.
+    hold enough tokens for a run that costs as much as `cost` of them.
     """
     shares = list(runs)
     while shares and len(shares) < cores:
         at = max(range(len(shares)), key=lambda run: len(shares[run][0]) * shares[run][1])
         rows, width = shares[at]
         middle = len(rows) // 2
-        if middle < fewest or middle * width < LEAST_HALF:
+        if middle < fewest or middle * width < LEAST_HALF * cost:
             break
         shares[at : at + 1] = [(rows[:middle], width), (rows[middle:], width)]
     return shares

@@ -369,21 +369,21 @@ def test_a_model_that_matches_its_hash_and_is_no_model_is_one_clear_line(tmp_pat
 
 
 def test_runs_have_one_width_and_as_many_rows_as_the_engine_needs():
-    made = list(groups([3, 9, 8, 1, 30, 2, 5], batch=3, fewest=2))
+    made = list(groups([3, 9, 8, 1, 30, 2, 5], batch=3, fewest=2, cost=30))
 
     assert made == [
         ([0, 2, 3], 8),
         ([1, 5, 6], 16),
         ([4], 32),
     ]  # three of 16 cost less than two of 8 and two of 16
-    assert list(groups([5, 30], batch=3, fewest=2)) == [([0, 1], 32)]
-    assert list(groups([5, 60], batch=3, fewest=2)) == [
+    assert list(groups([5, 30], batch=3, fewest=2, cost=30)) == [([0, 1], 32)]
+    assert list(groups([5, 60], batch=3, fewest=2, cost=30)) == [
         ([0], 8),
         ([1], 64),
     ]  # a lone one of 8 would wait for too much padding
     # One that takes no second row waits for less.
-    assert list(groups([5, 40], batch=3, fewest=2)) == [([0, 1], 40)]
-    assert list(groups([5, 40], batch=3, fewest=1)) == [([0], 8), ([1], 40)]
+    assert list(groups([5, 40], batch=3, fewest=2, cost=30)) == [([0, 1], 40)]
+    assert list(groups([5, 40], batch=3, fewest=1, cost=30)) == [([0], 8), ([1], 40)]
     alone = padded([[5, 6, 7]], 8, fewest=2)
     assert alone["input_ids"].shape == (2, 8)
     assert alone["attention_mask"].tolist() == [[1, 1, 1, 0, 0, 0, 0, 0], [1, 0, 0, 0, 0, 0, 0, 0]]
@@ -391,24 +391,26 @@ def test_runs_have_one_width_and_as_many_rows_as_the_engine_needs():
 
 
 def test_runs_are_shared_out_so_that_no_core_is_idle():
-    assert shared([([4, 0, 2, 1, 3], 48)], 2, 1) == [([4, 0], 48), ([2, 1, 3], 48)]
-    assert shared([([0, 1, 2], 128)], 2, 2) == [([0, 1, 2], 128)]  # a half of one is padded to two
-    assert shared([([0, 1, 2], 128)], 2, 1) == [([0], 128), ([1, 2], 128)]
-    assert shared([([0, 1, 2, 3], 8), ([4, 5, 6, 7], 64)], 3, 2) == [
+    assert shared([([4, 0, 2, 1, 3], 48)], 2, 1, 30) == [([4, 0], 48), ([2, 1, 3], 48)]
+    assert shared([([0, 1, 2], 128)], 2, 2, 30) == [
+        ([0, 1, 2], 128)
+    ]  # a half of one is padded to two
+    assert shared([([0, 1, 2], 128)], 2, 1, 30) == [([0], 128), ([1, 2], 128)]
+    assert shared([([0, 1, 2, 3], 8), ([4, 5, 6, 7], 64)], 3, 2, 30) == [
         ([0, 1, 2, 3], 8),
         ([4, 5], 64),
         ([6, 7], 64),
     ]
     enough = [([0, 1, 2, 3], 8), ([4, 5, 6, 7], 32)]
-    assert shared(enough, 2, 2) == enough
-    assert shared([], 2, 2) == []
+    assert shared(enough, 2, 2, 30) == enough
+    assert shared([], 2, 2, 30) == []
 
 
 def test_a_run_whose_halves_would_cost_more_than_they_read_stays_whole():
     few, enough = [([0, 1, 2, 3, 4], 40)], [([0, 1, 2, 3, 4, 5], 40)]
 
-    assert shared(few, 2, 1) == few  # two of 40 tokens
-    assert shared(enough, 2, 1) == [([0, 1, 2], 40), ([3, 4, 5], 40)]
+    assert shared(few, 2, 1, 30) == few  # two of 40 tokens
+    assert shared(enough, 2, 1, 30) == [([0, 1, 2], 40), ([3, 4, 5], 40)]
 
 
 def test_runs_side_by_side_answer_in_the_order_of_their_feeds():
