@@ -21,8 +21,11 @@ from models.calls.sides import Utterance, sided
 from models.language import detect
 from models.redact import redact_turns
 from models.time_limit import limited
+from models.urgency import Urgency
 from stream.brands import Brands
 from stream.errors import where
+from stream.triage.by_model import AT_TERSE
+from stream.triage.courtesy import without_courtesy
 from stream.triage.footer import judged_words
 from stream.triage.ticket import Step
 
@@ -91,6 +94,8 @@ class Judge:
     ) -> None:
         """calls: reads calls with a head of its own; None leaves their outcome open."""
         self._analyze = analyze
+        # How urgent a text is, is the local model's, beside a language model, too.
+        self._weigh: Analyze = getattr(analyze, "local", analyze)
         self._brands = brands
         self._calls = calls or CallReader(analyze, None)
         self._redact = redact
@@ -181,9 +186,20 @@ class Judge:
         return event
 
     def _read_texts(self, readings: Sequence[Reading]) -> Sequence[Analysis]:
+        """What the model makes of the own words of each; of a danger, whatever courtesy is around
+        it.
+        """
         texts = [judged_words(reading.text) for reading in readings]
         languages = [reading.language for reading in readings]
-        analyses = self._analyze(texts, languages, *_trades(readings))
+        analyses = list(self._analyze(texts, languages, *_trades(readings)))
+        bare = [without_courtesy(text) for text in texts]
+        courteous = [row for row, text in enumerate(texts) if bare[row] != text]
+        if courteous:
+            plain = self._weigh(
+                [bare[row] for row in courteous], [languages[row] for row in courteous]
+            )
+            for row, analysis in zip(courteous, plain, strict=True):
+                analyses[row] = replace(analyses[row], urgency=_of_danger(analyses[row], analysis))
         return [
             analysis if analysis.text == reading.text else replace(analysis, text=reading.text)
             for analysis, reading in zip(analyses, readings, strict=True)
@@ -196,6 +212,17 @@ class Judge:
     def _learn(self, turns: Sequence[Turn]) -> Sequence[Turn]:
         self._calls.learn(turns)
         return turns
+
+
+def _of_danger(whole: Analysis, plain: Analysis) -> Urgency | None:
+    """How urgent a message is, by its words without courtesy where these may be a P1 and are
+    likelier one. Of anything else courtesy is a part: "my bag has come, thanks" needs nobody.
+    """
+    of_whole, of_plain = whole.urgency, plain.urgency
+    if of_whole is None or of_plain is None:
+        return of_whole
+    least = max(AT_TERSE, of_whole.levels[-1])
+    return of_whole if of_plain.levels[-1] < least else replace(of_plain, settled=of_whole.settled)
 
 
 def _trades(readings: Sequence[Reading]) -> list[list[str | None]]:

@@ -55,13 +55,11 @@ FORMS: Mapping[str, Form] = {
     ),
 }
 
-# Measured: 0.90 of all pairs of a form and a message that is called P1 stay P1. The least of a form
-# is 0.71 (a sentence of thanks, which the model takes for the matter's end), then 0.80 (quotation,
-# which it takes for a story), then 0.83 (a handle).
-STAY, STAY_OF_FORM = 0.88, {"a sentence of thanks": 0.65}
-STAY_OF_OTHERS = 0.76
-# Measured: 0.02 of them fall below P2, 0.09 of a form (quotation).
-FALL, FALL_OF_FORM = 0.05, 0.12
+# Measured: 0.95 of all pairs of a form and a message that is called P1 stay P1. The least of a form
+# is 0.85 (a handle in front), then 0.87 (a slip of the fingers).
+STAY, STAY_OF_FORM = 0.93, 0.8
+# Measured: 0.005 of them fall below P2, 0.03 of a form (a handle in front).
+FALL, FALL_OF_FORM = 0.02, 0.07
 # How levels may move: two or more, of all pairs and of a form; not at all, of all and of a form.
 # Measured of real messages: 0.01, 0.03 (quotation), 0.95, 0.89; of our own, near misses on purpose:
 # 0.04, 0.11 (quotation), 0.92, 0.79.
@@ -156,7 +154,7 @@ def test_a_p1_stays_a_p1_in_another_form(urgent):
 
     assert whole(urgent).share(stays) >= STAY, table
     for pairs in urgent:
-        assert pairs.share(stays) >= STAY_OF_FORM.get(pairs.form, STAY_OF_OTHERS), table
+        assert pairs.share(stays) >= STAY_OF_FORM, table
 
 
 def test_a_p1_in_another_form_falls_rarely_below_p2(urgent):
