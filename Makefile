@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 SOURCES := connectors models stream
 
-.PHONY: help demo install test test-long test-all check format hooks bench bench-bursts bench-consoles bench-drafts bench-incidents bench-runs bench-triage bench-topics bench-lexicon bench-personal bench-against bench-growth bench-workers bench-naive bench-postgres image image-test sbom clean chromium screenshots bench-queue soak pins
+.PHONY: help demo install test test-long test-all check format hooks bench bench-bursts bench-consoles bench-drafts bench-incidents bench-runs bench-triage bench-topics bench-words bench-lexicon bench-personal bench-against bench-growth bench-workers bench-naive bench-postgres image image-test sbom clean chromium screenshots bench-queue soak pins
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -74,6 +74,9 @@ bench-triage: $(VENV)/.tested ## Triage on real messages that readers labelled, 
 
 bench-topics: $(VENV)/.tested ## Topics and problems named of real messages that readers labelled, held out
 	PYTHONPATH=tests $(BIN)/python -m benchmarks.topics
+
+bench-words: $(VENV)/.tested ## Words shown for a problem, against those that a reader underlined (HALF=heldout SAMPLE=0)
+	PYTHONPATH=tests $(BIN)/python -m benchmarks.words --half $(or $(HALF),heldout) --sample $(or $(SAMPLE),0)
 
 bench-lexicon: $(VENV)/.tested ## Precision of each group of the thesaurus on labelled messages, written beside it
 	PYTHONPATH=tests $(BIN)/python -m benchmarks.lexicon --write

@@ -34,7 +34,7 @@ class Topic:
 class Problem:
     label: str
     score: float
-    words: tuple[str, ...]  # the words of the message that show it
+    words: tuple[str, ...]  # words of the message that show it: single, or in a row
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,8 @@ from models.taxonomy.classifier import (
     TaxonomyClassifier,
     TrainedLabels,
     read_taxonomy,
-    shown_words,
 )
+from models.taxonomy.words import Token
 from models.text import normalize
 from models.urgency import LEAST_REASON, REASONS, Urgency, of_letter
 
@@ -135,11 +135,11 @@ class Analyzer:
         index = dissatisfaction(severity)
         topics = self._taxonomy.topics(outputs.embedding, self._shares(outputs, "topic"), trades)
         problems = self._taxonomy.problems(
-            texts,
+            normalised,
             topics,
             outputs.embedding,
             self._shares(outputs, "problem"),
-            lambda row: self._pointed(normalised[row], reading.encodings[row], outputs.cause[row]),
+            lambda row: self._pointed(reading.encodings[row], outputs.cause[row]),
             trades,
         )
         likenesses = self._resemblance(outputs.embedding)
@@ -195,15 +195,15 @@ class Analyzer:
         strange: list[bool] = (outputs.strange[:, 0] > self._artifact.strange_most).tolist()
         return strange
 
-    def _pointed(self, normalised: str, encoding: Encoding, cause: Floats) -> tuple[str, ...]:
-        """The words that the model points at as showing the problem, the clearest first."""
-        if not len(cause):
-            return ()
+    def _pointed(self, encoding: Encoding, cause: Floats) -> list[Token]:
+        """The tokens of a text, and how clearly the model points at each as showing the problem."""
         threshold = math.log(self._artifact.cause_least / (1 - self._artifact.cause_least))
-        strengths = cause[: len(encoding)] - threshold
-        if not (strengths > 0).any():
-            return ()
-        return shown_words(normalised, encoding.offsets, strengths.tolist())
+        strengths = (cause[: len(encoding)] - threshold).tolist()
+        return [
+            (start, end, strength)
+            for (start, end), strength in zip(encoding.offsets, strengths, strict=False)
+            if end > start
+        ]
 
 
 def _trained(artifact: Artifact) -> TrainedLabels:

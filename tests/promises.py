@@ -88,6 +88,7 @@ PROMISES = {
     "triage": (
         "unit/test_triage*",
         "unit/test_topic_labels",
+        "unit/test_problem_words",
         "unit/test_read_thresholds",
         "integration/test_older_models",
         "integration/test_unread_lane",

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +13,15 @@ from numpy.typing import NDArray
 
 from models.analysis import Problem, Topic
 from models.cosines import Exact, cosines, in_steps
-from models.stop_words import is_stop_word
+from models.taxonomy.words import Token, telling_words
 
 OTHER = "other"
-MAX_WORDS = 5  # words that show a problem, at most
-ENOUGH_WORDS = 3  # of its phrases; fewer are made up to so many by those that the model points at
 
 Floats = NDArray[np.float32]
 Embed = Callable[[Sequence[str]], Floats]  # n phrases -> (n, dim), unit length
-PointedWords = Callable[
-    [int], tuple[str, ...]
-]  # the place of a text -> words that show its problem, the clearest first
-
-_WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*|\d+")
-_STEM = 5  # letters that make two words the same: delay, delayed, delays
-_SHORT, _LONGEST_ENDING = 4, 3  # of shorter ones: rude, rudest; late, lately
+PointedTokens = Callable[
+    [int], Sequence[Token]
+]  # the place of a text -> its tokens, and how clearly each shows the problem
 
 
 @dataclass(frozen=True)
@@ -178,14 +170,14 @@ class TaxonomyClassifier:
         topics: Sequence[Topic],
         embeddings: Floats,
         probabilities: Floats | None = None,
-        pointed: PointedWords = lambda _: (),
+        pointed: PointedTokens = lambda _: (),
         trades: Sequence[str | None] | None = None,
     ) -> list[Problem | None]:
         """The problem within the topic of each text, with the words of the problem in the text.
 
         None where there is none. probabilities: (n, trained problems), of the problem head. The
-        score is the share of a probability among those of the topic. pointed: the words of a text
-        that show its problem; where there are none, those that the text shares with its phrases.
+        score is the share of a probability among those of the topic. pointed: the tokens of a text
+        and how clearly each shows its problem; without them the problem's phrases alone decide.
         """
         nearest = _nearest(
             embeddings, self._problem_phrases, len(self._problem_column)
@@ -262,7 +254,7 @@ class TaxonomyClassifier:
         whole = _mass(all_rows, self._problem_column, probabilities)
         return left >= self._trained.problem_minimum * whole
 
-    def _labelled(self, text: str, scored: tuple[int, float], pointed: tuple[str, ...]) -> Problem:
+    def _labelled(self, text: str, scored: tuple[int, float], pointed: Sequence[Token]) -> Problem:
         row, score = scored
         problem = self._taxonomy.problems[row]
         return Problem(problem.name, score, telling_words(text, problem.phrases, pointed))
@@ -295,73 +287,6 @@ def _likeliest(
         if column is not None and (best is None or values[column] > best[1]):
             best = row, values[column]
     return best
-
-
-def shown_words(
-    text: str, spans: Sequence[tuple[int, int]], strengths: Sequence[float]
-) -> tuple[str, ...]:
-    """The content words of `text` with a token that shows the problem, the clearest first.
-
-    spans: (start, end) of tokens. strengths: how clearly each shows it, not at all from 0 down.
-    """
-    marked = [
-        (*span, strength)
-        for span, strength in zip(spans, strengths, strict=True)
-        if strength > 0 and span[1] > span[0]
-    ]
-    words: dict[str, float] = {}
-    place = 0
-    for word in _WORD.finditer(text):
-        while place < len(marked) and marked[place][1] <= word.start():
-            place += 1
-        strongest, inside = 0.0, place
-        while inside < len(marked) and marked[inside][0] < word.end():
-            strongest = max(strongest, marked[inside][2])
-            inside += 1
-        if strongest and _carries_meaning(word[0]):
-            key = word[0].lower()
-            words[key] = max(strongest, words.get(key, 0.0))
-    return tuple(sorted(words, key=lambda key: -words[key]))
-
-
-def telling_words(text: str, phrases: Sequence[str], pointed: Sequence[str]) -> tuple[str, ...]:
-    """The few words of `text` that a person would underline for the problem, in its order.
-
-    They are those that its phrases hold too. Where these are few, the clearest of those that the
-    model points at (it points at whole clauses) join them.
-    """
-    words = list(shared_words(text, phrases))[:MAX_WORDS]
-    more = [word for word in pointed if word not in words]
-    words += more[: max(ENOUGH_WORDS - len(words), 0)]
-    order = {word: place for place, word in reversed(list(enumerate(_content(text))))}
-    return tuple(sorted(words, key=lambda word: order.get(word, len(order))))
-
-
-def shared_words(text: str, phrases: Sequence[str]) -> tuple[str, ...]:
-    """The content words of `text`, in its order, that also occur in the phrases.
-
-    Inflections count as the same word.
-    """
-    stems = _stems(tuple(phrases))
-    return tuple(dict.fromkeys(word for word in _content(text) if _is_one_of(word, stems)))
-
-
-def _is_one_of(word: str, stems: frozenset[str]) -> bool:
-    is_longer = _SHORT < len(word) <= _SHORT + _LONGEST_ENDING
-    return word[:_STEM] in stems or (is_longer and word[:_SHORT] in stems)
-
-
-@lru_cache(1024)
-def _stems(phrases: tuple[str, ...]) -> frozenset[str]:
-    return frozenset(word[:_STEM] for phrase in phrases for word in _content(phrase))
-
-
-def _content(text: str) -> list[str]:
-    return [word.lower() for word in _WORD.findall(text) if _carries_meaning(word)]
-
-
-def _carries_meaning(word: str) -> bool:
-    return len(word) > 2 and not is_stop_word(word)
 
 
 def _phrases(

@@ -44,7 +44,7 @@ from models.redact import redact
 from models.replier import answers, policy, rules, slots
 from models.replier.draft import ReplyRequest
 from models.replier.polish import polished
-from models.taxonomy.classifier import shared_words
+from models.taxonomy.words import telling_words
 from models.text import normalize
 from models.time_limit import TooSlow
 from stream import brands
@@ -244,7 +244,7 @@ STEPS: dict[str, Step] = {
     "fold": _fold,
     "brand": lambda text: brands.load().find(text),
     "passages": passages,
-    "words of a problem": lambda text: shared_words(text, ["my bag is lost"]),
+    "words of a problem": lambda text: telling_words(text, ["my bag is lost"]),
     "words of bursts": distinctive_words._terms,
     "words of an explanation": explain._plain,
     "words of a call": lambda text: read_cues().angry(text),

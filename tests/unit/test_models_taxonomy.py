@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from models.analysis import Topic
-from models.analyzer import Analyzer, _trained
+from models.analyzer import _trained
 from models.artifact import default_artifact, load_artifact
 from models.taxonomy.classifier import (
     OTHER,
@@ -15,9 +15,6 @@ from models.taxonomy.classifier import (
     TaxonomyClassifier,
     TrainedLabels,
     read_taxonomy,
-    shared_words,
-    shown_words,
-    telling_words,
 )
 
 TAXONOMY = Taxonomy(
@@ -56,19 +53,9 @@ def test_a_problem_is_named_within_its_topic_and_shows_its_words(placed):
     lost, near, other = placed.problems(texts, placed.topics(embeddings), embeddings)
 
     assert lost.label == "lost luggage"
-    assert lost.words == ("lost",)
+    assert lost.words == ("lost", "bags")
     assert near is None
     assert other is None
-
-
-def test_inflections_are_the_same_word_and_empty_words_show_nothing():
-    assert shared_words(
-        "They were DELAYED by delays, and I don't care", ["my flight has a delay", "I don't"]
-    ) == (
-        "delayed",
-        "delays",
-    )
-    assert shared_words("and the", ["and the"]) == ()
 
 
 def test_the_shipped_taxonomy_is_well_formed():
@@ -171,58 +158,6 @@ def test_the_shipped_model_has_probabilities_of_their_own_for_topics_that_reader
     assert single
     assert set(single) <= set(artifact.labels["topic"])
     assert all(0.35 <= least < 1 for least in single.values())
-
-
-def test_words_are_shown_whole_once_and_only_if_they_say_something():
-    text = "the wifi's been out since noon, OUT"
-    spans = [
-        (0, 0),
-        (0, 3),
-        (4, 6),
-        (6, 8),
-        (9, 13),
-        (14, 17),
-        (18, 23),
-        (24, 28),
-        (28, 29),
-        (30, 35),
-        (0, 0),
-    ]
-
-    assert shown_words(text, spans, [1.0] * len(spans)) == ("wifi's", "noon")
-    assert shown_words(text, spans, [-1.0, -1.0, 0.5, *[-1.0] * 8]) == ("wifi's",)
-    assert shown_words(text, spans, [*[0.5] * 7, 0.9, *[0.1] * 3]) == ("noon", "wifi's")
-    assert shown_words(text, spans, [-1.0] * len(spans)) == ()
-
-
-PHRASES = ["the agent was rude to me", "the staff were unfriendly"]
-
-
-@pytest.mark.parametrize(
-    ("text", "pointed", "words"),
-    [
-        # those of the phrases, in the order of the text, whatever the model points at first
-        ("Possibly the rudest staff of all", ("possibly",), ("possibly", "rudest", "staff")),
-        ("your staff: rude, unfriendly, slow", ("slow",), ("staff", "rude", "unfriendly")),
-        # none of the phrases: the clearest of the model's, not the first of the text
-        ("a clerk hung up twice", ("hung", "twice", "clerk"), ("clerk", "hung", "twice")),
-        ("nothing here", (), ()),
-    ],
-)  # fmt: skip
-def test_the_words_of_a_problem_are_few_and_tell_it(text, pointed, words):
-    assert telling_words(text, PHRASES, pointed) == words
-
-
-def test_the_shipped_model_does_not_show_the_first_words_of_a_message():
-    text = (
-        "Morning team, I was off to see my friends in Rome with a cake"
-        " and our flight is delayed by three hours"
-    )
-    [analysis] = Analyzer(default_artifact())([text])
-
-    assert analysis.problem
-    assert {"flight", "delayed"} <= set(analysis.problem.words)
-    assert len(analysis.problem.words) <= 5
 
 
 MARKED = Taxonomy(

@@ -168,7 +168,7 @@ class TopicOut(BaseModel):
 class ProblemOut(BaseModel):
     label: str = Field(description="a problem of GET /v1/taxonomy")
     score: float
-    words: list[str] = Field(description="the words of the message that show it")
+    words: list[str] = Field(description="words of the message that show it: single, or in a row")
 
 
 class UrgencyOut(BaseModel):
