@@ -136,6 +136,8 @@ PROMISES = {
         "unit/test_grave_drafts",
         "unit/test_fitting_answers",
         "unit/test_answers_to_kinds",
+        "unit/test_answers_reread",
+        "unit/test_answers_reread_more",
         "integration/test_grave_replies",
         "integration/test_outbox",
         "integration/test_replies*",

@@ -10,7 +10,10 @@ written for.
 
 `--trades` draws a hundred messages of many trades instead (benchmarks/draft_sources.py), drafted
 for as the product does, with what triage says of them; their verdicts stand in
-`tests/data/draft_verdicts_trades.csv`, by hash and source. `--number 2` draws the next hundred.
+`tests/data/draft_verdicts_trades.csv`, by hash and source. `--number 2` draws the next hundred of
+either. `--tally --again` counts the verdicts of the second reading by list, of which
+`tests/data/draft_verdicts_reread.csv` holds the hashes: what the list before served to mend, the
+list behind was read once.
 """
 
 from __future__ import annotations
@@ -23,10 +26,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.draft_sources import Asked, hundred
+from benchmarks.draft_sources import TRADE_OF, Asked, hundred
 from models.analysis import Analysis
-from models.evaluation.labelled_file import Row
-from models.evaluation.replies import answered
 from models.redact import redact
 from models.replier.draft import ReplyRequest
 from models.replier.replier import Replier
@@ -38,6 +39,7 @@ from stream.settings import read_settings
 
 VERDICTS = Path(__file__).parents[1] / "data" / "draft_verdicts.csv"
 OF_TRADES = VERDICTS.with_name("draft_verdicts_trades.csv")
+AGAIN = VERDICTS.with_name("draft_verdicts_reread.csv")
 KINDS = ("send", "edit", "never")
 # The messages before these were read while the answers were made better: they tell nothing.
 READ, DRAWN = 115, 100
@@ -70,17 +72,38 @@ def tally(rows: Sequence[dict[str, str]]) -> dict[str, dict[str, int]]:
     }
 
 
-def write(out: Path, split: str, count: int) -> int:
+def asked_pairs(split: str, number: int, count: int) -> list[Pair]:
+    """The messages of a list, from 1 on, with a quarter more for those that the model abstains
+    from; two lists share none.
+    """
+    path = shared_data() / "replies" / "support_pairs.csv.gz"
+    size = count + count // 4
+    return drawn(path, split, size * number)[size * (number - 1) :]
+
+
+def tally_again(path: Path = AGAIN) -> dict[str, dict[str, dict[str, int]]]:
+    """The counts of the second reading by list; none before where a list was read once."""
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    lists = sorted({row["list"] for row in rows})
+    counts = {name: tally([row for row in rows if row["list"] == name]) for name in lists}
+    return {
+        name: {column: kinds for column, kinds in columns.items() if any(kinds.values())}
+        for name, columns in counts.items()
+    }
+
+
+def write(out: Path, split: str, number: int, count: int) -> int:
     known = verdicts()
-    pairs = drawn(shared_data() / "replies" / "support_pairs.csv.gz", split, count + count // 4)
-    rows = [
-        Row(0, {"brand": pair.brand, "customer_text": pair.customer, "agent_text": pair.agent})
+    pairs = asked_pairs(split, number, count)
+    messages = [
+        Asked("pairs", pair.customer, pair.brand or None, TRADE_OF.get(pair.brand))
         for pair in pairs
     ]
     asked = [
-        (pair, answer.request)
-        for pair, answer in zip(pairs, answered(rows, load_analyzer(read_settings())), strict=True)
-        if answer.request.sentiment is not None
+        (pair, request)
+        for pair, request in zip(pairs, requests_of(messages), strict=True)
+        if request is not None
     ][:count]
     drafts = Replier()([request for _, request in asked])
     with out.open("w", encoding="utf-8", newline="") as file:
@@ -88,18 +111,10 @@ def write(out: Path, split: str, count: int) -> int:
         writer.writerow(("key", "brand", "message", "draft", "source", "before", "after"))
         for (pair, request), draft in zip(asked, drafts, strict=True):
             given = known.get((key_of(pair), pair.brand), {})
+            told = given.get("before", ""), given.get("after", "")
             first = draft.candidates[0]
-            writer.writerow(
-                (
-                    key_of(pair),
-                    request.brand,
-                    request.text,
-                    first.text,
-                    first.source,
-                    given.get("before", ""),
-                    given.get("after", ""),
-                )
-            )
+            row = key_of(pair), request.brand, request.text, first.text, first.source
+            writer.writerow((*row, *told))
     return len(asked)
 
 
@@ -157,7 +172,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--count", type=int, default=DRAWN)
     parser.add_argument("--tally", action="store_true", help="count the verdicts; no data needed")
     parser.add_argument("--trades", action="store_true", help="messages of many trades")
-    parser.add_argument("--number", type=int, default=1, help="which hundred of many trades")
+    parser.add_argument("--again", action="store_true", help="with --tally: the second reading")
+    parser.add_argument("--number", type=int, default=1, help="which hundred, from 1 on")
     options = parser.parse_args(arguments)
     if options.trades and not options.tally:
         drafted = write_trades(options.out, options.number)
@@ -165,12 +181,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     if options.tally:
         given = verdicts(OF_TRADES if options.trades else VERDICTS)
-        for column, counts in tally(list(given.values())).items():
-            print(column, *(f"{kind} {count}" for kind, count in counts.items()))
+        lists = tally_again() if options.again else {"": tally(list(given.values()))}
+        for name, columns in lists.items():
+            for column, counts in columns.items():
+                words = [f"{kind} {count}" for kind, count in counts.items()]
+                print(" ".join([name, column, *words]).strip())
         return
-    print(
-        f"{options.out}: {write(options.out, options.split, options.count)} drafts", file=sys.stderr
-    )
+    drafted = write(options.out, options.split, options.number, options.count)
+    print(f"{options.out}: {drafted} drafts", file=sys.stderr)
 
 
 if __name__ == "__main__":
