@@ -13,6 +13,7 @@ from models.analyzer import softmax
 from models.training.corpus.data import text_hash
 from models.training.release import remedies
 from models.training.release.gate import ONE_SIDED, Check
+from models.training.release.successor import SameRows
 
 Floats = NDArray[np.float32]
 Labels = NDArray[np.int64]
@@ -59,6 +60,10 @@ class Addition:
             "right before": _right(self.before, self.labels),
             "right, held out": _right(self.held_out, self.labels),
         }
+
+    def same_rows(self) -> SameRows:
+        """The guesses about the corrections, as of `figures`."""
+        return SameRows(self.labels, self.before.argmax(-1), self.held_out.argmax(-1))
 
     def check(self, name: str) -> Check:
         """More corrections are right than before, beyond chance, and at least LEAST_RIGHT."""

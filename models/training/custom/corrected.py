@@ -25,7 +25,7 @@ from models.training.custom.linear import Linear, graft, severity_features
 from models.training.errors import TrainingError
 from models.training.release import remedies
 from models.training.release.gate import Check, enforce
-from models.training.release.successor import Lesson, SameRows, release_successor, successor_of
+from models.training.release.successor import Lesson, release_successor, successor_of
 
 Labels = NDArray[np.int64]
 Print = Callable[[str], None]
@@ -92,7 +92,7 @@ def train_corrected(table: Path, start: Artifact, out: Path, say: Print = print)
     with successor_of(start, out) as model:
         graft(start.model, model / MODEL, heads, beside=True)
         facts = {"corrections": {"file": {table.name: file_hash(table)}, "learned": learned}}
-        rows = {f"corrections.{task}": _same_rows(added) for task, added in additions.items()}
+        rows = {f"corrections.{task}": added.same_rows() for task, added in additions.items()}
         subject = f"{', '.join(heads)} by what people corrected"
         lesson = Lesson("corrected", sha256(model / MODEL), subject, checks, rows, facts)
         return release_successor(start, model, out, lesson)
@@ -151,8 +151,3 @@ def _linear(addition: Addition, scale: float, rows: Labels) -> Linear:
     """The addition as the graph has it, whose logits are not calibrated yet."""
     weight, bias = addition.weight * scale, addition.bias * scale
     return Linear(weight, bias, addition.penalty, addition.held_out, rows)
-
-
-def _same_rows(addition: Addition) -> SameRows:
-    before, after = addition.before.argmax(-1), addition.held_out.argmax(-1)
-    return SameRows(addition.labels, before, after)
