@@ -19,6 +19,7 @@ from models.artifact import Artifact, ArtifactError, default_artifact, load_arti
 SHIPPED = "shipped"
 _MARK = "in-use.json"
 WORSE = 0.01  # fall of macro-F1 that a person is told of
+COMPARED = "compared"  # in a story: its figures and those of its start, on the same rows
 _REMEMBERED = 50  # changes that a rollback can go back through
 
 
@@ -154,14 +155,21 @@ def losses(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     """Parts of the validation texts of both stories on which the later model is clearly worse.
 
     A line each, as "airline.sentiment macro-F1 0.791, was 0.823", for a fall of more than WORSE.
-    Parts that one of them alone was validated on cannot be compared.
+    Parts that one of them alone was validated on cannot be compared. A model that learned on from
+    the other has in its story, for every step between the two, the figures of both on the same
+    held-out rows: these are compared, too.
     """
+    steps = after.get(COMPARED) or []
+    since = [step["with"] == before.get("version") for step in steps]
+    compared = [(before.get("validation") or {}, after.get("validation") or {})]
+    if any(since):
+        compared += [(step["before"], step["after"]) for step in steps[since.index(True) :]]
     lines = []
-    then, now = before.get("validation") or {}, after.get("validation") or {}
-    for part in then.keys() & now.keys():
-        was, is_now = then[part].get("macro_f1"), now[part].get("macro_f1")
-        if was is not None and is_now is not None and was - is_now > WORSE:
-            lines.append(f"{part} macro-F1 {is_now:.3f}, was {was:.3f}")
+    for then, now in compared:
+        for part in then.keys() & now.keys():
+            was, is_now = then[part].get("macro_f1"), now[part].get("macro_f1")
+            if was is not None and is_now is not None and was - is_now > WORSE:
+                lines.append(f"{part} macro-F1 {is_now:.3f}, was {was:.3f}")
     return sorted(lines)
 
 

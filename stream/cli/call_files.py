@@ -8,12 +8,14 @@ from pathlib import Path, PurePath
 
 from connectors.base import FormatError
 from connectors.events import Transcript
+from connectors.files import LABELS as LABELS_FILE
 from connectors.files import BadRow, open_file
 from connectors.formats.calls import ENDINGS, plain_name
 from models.calls.head import LABELS, Task
 from models.calls.sides import Utterance
 from models.evaluation.labelled_file import CsvFile, Row, Table, read_labelled
 from models.evaluation.metrics import EvaluationError
+from stream.cli.corrections import CALLS_FILE
 from stream.errors import UserError
 from stream.triage.judgement import utterances
 
@@ -46,6 +48,7 @@ def read_transcripts(path: Path, on_bad_row: OnBadRow) -> dict[str, Transcript]:
     Raises FormatError, one line, when there is no call to read.
     """
     calls: dict[str, Transcript] = {}
+    path = _exported(path)
     format = "transcripts" if path.is_dir() else None
     for event, cursor in open_file(path, format, on_bad_row=on_bad_row):
         if not isinstance(event, Transcript):
@@ -53,6 +56,14 @@ def read_transcripts(path: Path, on_bad_row: OnBadRow) -> dict[str, Transcript]:
         name = cursor if isinstance(cursor, str) else event.id.partition(":")[2]
         calls[name] = event
     return calls
+
+
+def _exported(path: Path) -> Path:
+    """The calls of a folder as `earshot export corrections` writes it, which holds no other file;
+    the path itself otherwise.
+    """
+    names = {file.name for file in path.glob("*") if not file.name.startswith(".")}
+    return path / CALLS_FILE if CALLS_FILE in names <= {CALLS_FILE, LABELS_FILE} else path
 
 
 def read_labels(path: Path) -> Labels:
@@ -148,7 +159,7 @@ def _by_name(calls: Iterable[str]) -> dict[str, str]:
 
 
 def _labels_beside(data: Path) -> Path:
-    labels = (data if data.is_dir() else data.parent) / "labels.csv"
+    labels = (data if data.is_dir() else data.parent) / LABELS_FILE
     if not labels.exists():
         raise UserError(
             f"{data}: which calls are how? --labels FILE, a CSV with the columns"

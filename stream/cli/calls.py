@@ -20,12 +20,16 @@ from stream.cli.options import (
     FromCorrections,
     JudgedRows,
     present,
+    require,
     say_fallback,
     settings_of,
     settings_with,
 )
-from stream.cli.plain import plain
+from stream.cli.plain import plain, quantity
 from stream.cli.records import print_judgement
+from stream.cli.released import released
+from stream.cli.train_complaints import NEEDED
+from stream.cli.training_bar import watched
 from stream.errors import UserError
 
 if TYPE_CHECKING:
@@ -136,18 +140,25 @@ def train_calls(
         typer.Option("--model", help="Directory of the model to teach; the one in use otherwise."),
     ] = None,
     out: Annotated[
-        Path, typer.Option(help="Directory of the run's log, for `earshot report`.")
+        Path,
+        typer.Option(
+            help="Directory of the run's log, for `earshot report`; of corrections, its model."
+        ),
     ] = Path("runs/calls"),
     from_corrections: FromCorrections = False,
 ) -> None:
     """Teach a model to decide calls: writes calls.json and its card CALLS.md into the model's
     directory.
 
+    --from-corrections leaves that directory as it is: it teaches the model in use the outcomes that
+    people corrected (ten at least; CALLS may be the folder of an export), and writes a whole model
+    to OUT/model, whose other heads are those of the model in use.
+
     The encoder stays as it is. It takes about a minute, most of it for reading the turns once.
     """
     if from_corrections:
-        calls = calls or out / "corrected"
-        print(f"{calls}: {write_calls(calls)} calls", file=sys.stderr)
+        _from_corrections(calls, labels, model, out)
+        return
     present(calls)
     present(labels)
     if importlib.util.find_spec("scipy") is None:
@@ -172,6 +183,31 @@ def train_calls(
         )
     except TrainingError as error:
         raise UserError(str(error)) from None
+
+
+def _from_corrections(
+    calls: Path | None, labels: Path | None, model: Path | None, out: Path
+) -> None:
+    """Teach the model in use what people corrected. calls: an export; the store's otherwise."""
+    present(calls)
+    present(labels)
+    require(NEEDED, "training")
+    if calls is None:
+        calls = out / "corrected"
+        print(f"{calls}: {quantity(write_calls(calls), 'call')}", file=sys.stderr)
+    from models.training.custom.corrected_calls import train_corrected_calls
+    from models.training.errors import TrainingError
+    from stream.bootstrap.loading import artifact_in_use
+
+    try:
+        examples = _own_examples(calls, labels).learn
+        start = artifact_in_use(settings_with(model=model))
+        with watched() as on_line:
+            story = train_corrected_calls(examples, start, out / "model", on_line)
+    except TrainingError as error:
+        raise UserError(str(error)) from None
+    show.figures({"model": story["version"], **story["corrected calls"]})
+    print(released(out / "model", story), file=sys.stderr)
 
 
 def _own_examples(calls: Path, labels: Path | None) -> Any:

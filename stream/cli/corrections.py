@@ -22,6 +22,7 @@ def add_to(export: typer.Typer) -> None:
 
 # What one table holds, and one training learns.
 HEADS = ("topic", "problem", "severity", "sentiment")
+CALLS_FILE = "calls.jsonl"  # in a folder, with its labels.csv
 EXPORTED = ("sentiment", "level", "outcome", "topic", "problem", "severity", "heads")
 
 
@@ -42,7 +43,7 @@ def export_corrections(
 
     sentiment: pairs, for `earshot train sentiment RECIPE --preferences`. level: labels, for
     `earshot train triage`. topic, problem, severity, heads: labels, for `earshot train complaints
-    --from-corrections`. outcome: a folder of calls, for `earshot train calls`.
+    --from-corrections`. outcome: a folder of calls, for `earshot train calls --from-corrections`.
     """
     task = choice("--field", field, EXPORTED)
     if task == "level":
@@ -76,7 +77,7 @@ def write_heads(out: Path, fields: Sequence[str] = HEADS) -> int:
 
 
 def write_calls(folder: Path) -> int:
-    """Write the calls whose outcome people corrected: calls.jsonl and labels.csv, as `earshot train
+    """Write the calls whose outcome people corrected: CALLS_FILE and labels.csv, as `earshot train
     calls` reads them. Returns their number. Raises UserError where there is none.
     """
     from stream.bootstrap.stores import open_corrections
@@ -89,7 +90,7 @@ def write_calls(folder: Path) -> int:
     names = [f"call-{number}" for number in range(1, len(calls) + 1)]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with (folder / "calls.jsonl").open("w", encoding="utf-8") as file:
+        with (folder / CALLS_FILE).open("w", encoding="utf-8") as file:
             for name, call in zip(names, calls, strict=True):
                 file.write(json.dumps({"id": name, "turns": call.turns}, ensure_ascii=False) + "\n")
     except OSError as error:

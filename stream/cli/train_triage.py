@@ -43,8 +43,9 @@ def train_triage(
 ) -> None:
     """Teach the level of a message by your own labels, in seconds; write the model to OUT/model.
 
-    It takes 50 labels. Every other head stays as it is, that of the reasons, too: a P1 still takes
-    a decisive reason or phrase, so what you label P1 without one becomes a P2.
+    It takes 50 labels. It starts from the model in use, all of which stays as it is but the head of
+    levels. So does the head of reasons: a P1 still takes a decisive reason or phrase, so what you
+    label P1 without one becomes a P2.
 
     sure: 0 where a colleague could decide otherwise; such a label counts 0.6. reasons: codes parted
     by a semicolon; they are checked, and a recipe alone learns them. A wrong one is answered with
@@ -75,10 +76,10 @@ def train_triage(
 
 
 def _by_labels(labels: Path, folder: Path, _: Path | None, on_line: Any) -> dict[str, Any]:
-    from models.artifact import default_artifact
     from models.training.triage.own import train_own
+    from stream.bootstrap.loading import artifact_in_use
 
-    return train_own(labels, folder, settings_with().model or default_artifact(), on_line)
+    return train_own(labels, folder, artifact_in_use(settings_with()).folder, on_line)
 
 
 def _by_recipe(config: Path, folder: Path, data: Path | None, on_line: Any) -> dict[str, Any]:

@@ -48,6 +48,10 @@ KINDS: Mapping[str, Kind] = {
 }
 PARTS = (*KINDS, "test")
 _TEMPLATE = Path(__file__).with_name("calls.md")
+_CORRECTED = """
+Since then the outcome ({heads}) was taught {n} outcomes that people corrected: the least addition
+to its weights that puts them right, held in place by half of our own calls. The model's card,
+`README.md`, has the figures."""
 
 
 def train_calls(
@@ -69,11 +73,11 @@ def train_calls(
     by_name = {call.name: call for call in calls.learn + calls.test}
     turns = sum(len(call.turns) for call in by_name.values())
     say(f"reading {turns:,} turns of {len(by_name):,} calls")
-    analyses = _turn_analyses(analyzer, list(by_name.values()))
+    analyses = turn_analyses(analyzer, list(by_name.values()))
     deciders: dict[tuple[Side, Task], Decider] = {}
     story: dict[str, Any] = {}
     for side, task in DECISIONS:
-        inputs = _inputs(cues, analyses, side)
+        inputs = inputs_of(cues, analyses, side)
         name = f"{side} {task}"
         decider, story[name] = _learn(calls, inputs, task, _logged(log, name))
         deciders[side, task] = decider
@@ -91,7 +95,7 @@ def train_calls(
     return dict(head.story)
 
 
-def _inputs(cues: Cues, analyses: Mapping[str, TurnAnalyses], side: Side) -> dict[str, Floats]:
+def inputs_of(cues: Cues, analyses: Mapping[str, TurnAnalyses], side: Side) -> dict[str, Floats]:
     """The features of the calls that a side can be judged by, by name."""
     inputs: dict[str, Floats] = {}
     for name, (customer, agent) in analyses.items():
@@ -182,12 +186,13 @@ def card(head: Head) -> str:
             if part in story:
                 rows.append(_card_row(name, part, story[part]))
     scenarios, tellings, contrasts = head.story["written"]
+    corrected = [_CORRECTED.format(**step) for step in head.story.get("corrected", ())]
     return _TEMPLATE.read_text(encoding="utf-8").format(
         encoder=head.encoder,
         scenarios=scenarios,
         tellings=tellings,
         written=contrasts,
-        figures="\n".join(rows),
+        figures="\n".join([*rows, *corrected]),
     )
 
 
@@ -198,7 +203,7 @@ def _card_row(name: str, part: str, figures: Mapping[str, Any]) -> str:
     return f"| {name} | {part} | {figures['n']} | {weighted} | {macro} | {accuracy} |"
 
 
-def _turn_analyses(analyzer: Analyzer, calls: Sequence[LabelledCall]) -> dict[str, TurnAnalyses]:
+def turn_analyses(analyzer: Analyzer, calls: Sequence[LabelledCall]) -> dict[str, TurnAnalyses]:
     """The customer's and the agent's turns of each call, all analysed in one go."""
     turns = {call.name: sided(call.turns) for call in calls}
     texts = list(dict.fromkeys(turn.text for call in turns.values() for turn in call))

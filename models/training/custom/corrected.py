@@ -6,32 +6,27 @@ corrections right, held to nothing on the examples that come with earshot.
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
 
-from models.analyzer import softmax
 from models.artifact import MODEL, Artifact, sha256
 from models.encoder import Encoder, Outputs
 from models.evaluation.labelled_file import Table, read_labelled
 from models.examples.kernel import read_examples
-from models.text import READING, normalize
-from models.training.corpus.data import file_hash, text_hash
+from models.text import normalize
+from models.training.corpus.data import file_hash
+from models.training.custom.addition import Addition, Reading, learn_addition
 from models.training.custom.linear import Linear, graft, severity_features
 from models.training.errors import TrainingError
 from models.training.release import remedies
-from models.training.release.gate import ONE_SIDED, Check, enforce
-from models.training.release.refit_heads import hand_on_calls
-from models.training.release.release import publish
-from models.training.release.release import write as write_story
+from models.training.release.gate import Check, enforce
+from models.training.release.successor import Lesson, release_successor, successor_of
 
-Floats = NDArray[np.float32]
 Labels = NDArray[np.int64]
 Print = Callable[[str], None]
 
@@ -39,13 +34,8 @@ Print = Callable[[str], None]
 TASKS = ("topic", "problem", "severity", "sentiment")
 SEVERITIES = ("0", "1", "2", "3", "4")
 FEWEST = 10  # corrections of a field that a head is taught by
-FOLDS = 3
-PENALTIES = (0.003, 0.03)  # of the addition's squares
 ANCHORS = 400  # examples that hold a head in place
-STEPS = 60  # of the minimiser
-KEEP = 30.0  # weight of staying with what the head said about the examples
 MOST_CHANGED = 0.05  # share of the examples that may get another label
-LEAST_RIGHT = 0.5  # share of held-out corrections that the head must get right
 
 
 class CorrectionsError(TrainingError):
@@ -71,33 +61,41 @@ def train_corrected(table: Path, start: Artifact, out: Path, say: Print = print)
     encoder = Encoder(start.model, start.tokenizer, max_tokens=start.max_tokens, threads=1)
     outputs = encoder([normalize(text) for text in texts])
     calm = encoder(anchors())
+    additions: dict[str, Addition] = {}
     heads: dict[str, Linear] = {}
     checks: list[Check] = []
     learned: dict[str, dict[str, float]] = {}
     for task, corrected in corrections.items():
         scale = start.temperatures.get(task, 1.0)
-        head, figures = _addition(task, corrected, texts, outputs, calm, scale)
-        heads[task], learned[task] = head, figures
-        before, after = figures["right before"], figures["right, held out"]
-        chance = ONE_SIDED * (max(before * (1 - before), 0.01) / figures["n"]) ** 0.5
+        every, steady = _reading(task, outputs, scale), _reading(task, calm, scale)
+        reading = Reading(every.features[corrected.rows], every.logits[corrected.rows])
+        own_texts = [texts[row] for row in corrected.rows]
+        addition = learn_addition(reading, corrected.labels, own_texts, steady)
+        changed = float((steady.logits.argmax(-1) != addition.of(steady).argmax(-1)).mean())
+        heads[task] = _linear(addition, scale, corrected.rows)
+        additions[task] = addition
+        learned[task] = addition.figures() | {"changed": changed}
         checks += [
-            Check(
-                f"{task}, right on corrections held out",
-                after,
-                max(before + chance, LEAST_RIGHT),
-                at_least=True,
-                remedy=remedies.CORRECTIONS,
-            ),
+            addition.check(task),
             Check(
                 f"{task}, examples with another label",
-                figures["changed"],
+                changed,
                 MOST_CHANGED,
                 remedy=remedies.NEIGHBOURS,
             ),
         ]
-        say(f"{task}: {int(figures['n'])} corrections, right {before:.2f} before, {after:.2f} now")
+        say(
+            f"{task}: {len(corrected.rows)} corrections, right {learned[task]['right before']:.2f}"
+            f" before, {learned[task]['right, held out']:.2f} now"
+        )
     enforce(checks)
-    return _written(table, start, out, heads, checks, learned)
+    with successor_of(start, out) as model:
+        graft(start.model, model / MODEL, heads, beside=True)
+        facts = {"corrections": {"file": {table.name: file_hash(table)}, "learned": learned}}
+        rows = {f"corrections.{task}": added.same_rows() for task, added in additions.items()}
+        subject = f"{', '.join(heads)} by what people corrected"
+        lesson = Lesson("corrected", sha256(model / MODEL), subject, checks, rows, facts)
+        return release_successor(start, model, out, lesson)
 
 
 def anchors() -> list[str]:
@@ -144,113 +142,12 @@ def _labels_of(table: Table, task: str, start: Artifact) -> tuple[list[int], lis
     return places, labels, unknown
 
 
-def _addition(
-    task: str,
-    corrected: Corrected,
-    texts: Sequence[str],
-    outputs: Outputs,
-    calm: Outputs,
-    scale: float,
-) -> tuple[Linear, dict[str, float]]:
-    """The addition to a head, and its figures on corrections that it had not learnt."""
-    rows = corrected.rows
-    features, logits = _reads(task, outputs)[rows], getattr(outputs, task)[rows] / scale
-    steady, stays = _reads(task, calm), getattr(calm, task) / scale
-    folds = np.array([int(text_hash(texts[row])[:8], 16) % FOLDS for row in rows])
-
-    def held_out(penalty: float) -> Floats:
-        after: Floats = logits.copy()
-        for fold in range(FOLDS):
-            test = folds == fold
-            weight, bias = _added(
-                features[~test], logits[~test], corrected.labels[~test], steady, stays, penalty
-            )
-            after[test] = logits[test] + features[test] @ weight + bias
-        return after
-
-    tried = {penalty: held_out(penalty) for penalty in PENALTIES}
-
-    def right(after: Floats) -> float:
-        return float((after.argmax(-1) == corrected.labels).mean())
-
-    penalty = max(tried, key=lambda candidate: (right(tried[candidate]), candidate))
-    weight, bias = _added(features, logits, corrected.labels, steady, stays, penalty)
-    changed = (stays.argmax(-1) != (stays + steady @ weight + bias).argmax(-1)).mean()
-    head = Linear(weight * scale, bias * scale, penalty, tried[penalty], rows)
-    return head, {
-        "n": float(len(rows)),
-        "right before": right(logits),
-        "right, held out": right(tried[penalty]),
-        "changed": float(changed),
-    }
+def _reading(task: str, outputs: Outputs, scale: float) -> Reading:
+    features = severity_features(outputs) if task == "severity" else outputs.embedding
+    return Reading(features, getattr(outputs, task) / scale)
 
 
-def _reads(task: str, outputs: Outputs) -> Floats:
-    return severity_features(outputs) if task == "severity" else outputs.embedding
-
-
-def _added(
-    features: Floats, logits: Floats, labels: Labels, steady: Floats, before: Floats, penalty: float
-) -> tuple[Floats, Floats]:
-    """Weight (width, classes) and bias (classes,) of the addition.
-
-    Minimises the mean cross-entropy of the corrections, KEEP times that of the anchors against what
-    the head said of them, and the penalty.
-    """
-    width, classes = features.shape[1], logits.shape[1]
-    goal = np.eye(classes, dtype=np.float32)[labels]
-    goals = softmax(before)
-    size = width * classes
-
-    def loss(values: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        weight, bias = values[:size].reshape(width, classes), values[size:]
-        total, slope_weight = 0.0, np.zeros_like(weight)
-        slope_bias = np.zeros_like(bias)
-        for reads, base, target, share in (
-            (features, logits, goal, 1.0),
-            (steady, before, goals, KEEP),
-        ):
-            likely = softmax(base + reads @ weight + bias)
-            total -= share * float((target * np.log(np.maximum(likely, 1e-12))).sum(-1).mean())
-            apart = share * (likely - target) / len(reads)
-            slope_weight += reads.T @ apart
-            slope_bias += apart.sum(0)
-        total += penalty * float((values**2).sum())
-        slope = np.concatenate([slope_weight.ravel(), slope_bias]) + 2 * penalty * values
-        return total, slope
-
-    start = np.zeros(size + classes)
-    values = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": STEPS}).x
-    weight = values[:size].reshape(width, classes).astype(np.float32)
-    return weight, values[size:].astype(np.float32)
-
-
-def _written(
-    table: Path,
-    start: Artifact,
-    out: Path,
-    heads: Mapping[str, Linear],
-    checks: Sequence[Check],
-    learned: Mapping[str, Mapping[str, float]],
-) -> dict[str, Any]:
-    model = out.parent / f".{out.name}.spare"
-    shutil.rmtree(model, ignore_errors=True)
-    try:
-        model.mkdir(parents=True)
-        for name in start.story["files"]:  # its own taxonomy and examples too
-            shutil.copy(start.folder / name, model / name)
-        graft(start.model, model / MODEL, heads, beside=True)
-    except OSError as error:
-        raise CorrectionsError(f"{out}: it cannot be written ({error.strerror})") from None
-    files = {name: sha256(model / name) for name in start.story["files"]}
-    story = {
-        **start.story,
-        "version": f"corrected-{files[MODEL][:12]}-r{READING}",
-        "files": files,
-        "started_from": start.version,
-        "corrections": {"file": {table.name: file_hash(table)}, "learned": learned},
-        "gate": [str(check) for check in checks],
-    }
-    write_story(model, story)
-    hand_on_calls(start, model, story["version"])
-    return publish(story, model, out)
+def _linear(addition: Addition, scale: float, rows: Labels) -> Linear:
+    """The addition as the graph has it, whose logits are not calibrated yet."""
+    weight, bias = addition.weight * scale, addition.bias * scale
+    return Linear(weight, bias, addition.penalty, addition.held_out, rows)

@@ -76,21 +76,27 @@ def platt(truth: Flags, logits: Floats) -> tuple[float, float]:
     return round(float(np.exp(best[0])), 4), round(float(best[1]) if kinds >= FEWEST else 0.0, 4)
 
 
+def grades(levels: Floats) -> NDArray[np.int64]:
+    """The grade of each message, 0 to 4, by raw logits (messages, 4): a level holds those below."""
+    guesses: NDArray[np.int64] = (np.minimum.accumulate(levels, axis=-1) > 0).sum(-1)
+    return guesses
+
+
 def figures(
     messages: Sequence[Labelled], levels: Floats, conversations: Sequence[Labelled], states: Floats
 ) -> dict[str, Any]:
     """How well raw logits (messages, 4) and (conversations, 3) agree with the labels."""
     measured: dict[str, Any] = {}
-    grades = np.array([message.grade or 0 for message in messages])
-    guesses = (np.minimum.accumulate(levels, axis=-1) > 0).sum(-1)
+    labels = np.array([message.grade or 0 for message in messages])
+    guesses = grades(levels)
     for name, rows in _parts(messages).items():
-        if len({*grades[rows], *guesses[rows]}) > 1:
+        if len({*labels[rows], *guesses[rows]}) > 1:
             kappa = cohen_kappa_score(
-                grades[rows], guesses[rows], labels=range(len(GRADES)), weights="linear"
+                labels[rows], guesses[rows], labels=range(len(GRADES)), weights="linear"
             )
             measured[f"{name}.kappa"] = round(float(kappa), 4)
         for place, level in enumerate(LEVELS[1:], 1):
-            truth = grades[rows] >= place + 1
+            truth = labels[rows] >= place + 1
             if truth.any():
                 precision = float(average_precision_score(truth, levels[rows, place]))
                 measured[f"{name}.{level} average precision"] = round(precision, 4)

@@ -6,7 +6,6 @@ examples that come with earshot holds it in place, so that a few labels change l
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,16 +17,16 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from models.artifact import MODEL, TOKENIZER, Artifact, load_artifact, sha256
 from models.examples.kernel import read_examples
-from models.text import READING, normalize
+from models.text import normalize
 from models.training.corpus.data import DataError, file_hash, text_hash
 from models.training.encoder.features import Features
 from models.training.encoder.network import Head
 from models.training.encoder.restore import restore
 from models.training.release import gate, remedies
-from models.training.release.refit_heads import PARTS, hand_on_calls, put
-from models.training.release.release import publish, served
-from models.training.release.release import write as write_story
-from models.training.triage.calibrate import figures
+from models.training.release.refit_heads import PARTS, put
+from models.training.release.release import served
+from models.training.release.successor import Lesson, SameRows, release_successor, successor_of
+from models.training.triage.calibrate import figures, grades
 from models.training.triage.graft import share_of
 from models.training.triage.labelled import Labelled, read_messages
 from models.training.triage.tune import level_loss
@@ -57,18 +56,14 @@ def train_own(table: Path, folder: Path, start: Path, say: Print = print) -> dic
     if len(messages) < FEWEST:
         raise DataError(f"{table}: it takes {FEWEST} labels, and has {len(messages)}")
     learned, held_out = _parts(messages)
-    head, before = _fitted(artifact, learned, folder / "features", say)
-    model = folder / "spare"
-    shutil.rmtree(model, ignore_errors=True)
-    model.mkdir(parents=True)
-    shutil.copy(artifact.tokenizer, model / TOKENIZER)
-    put(artifact.model, model / MODEL, {TASK: head})
-    checks = _checks(artifact, model, held_out, head, before)
-    gate.enforce(checks)
-    story = _story(artifact, table, model, learned, held_out, checks)
-    write_story(model, story)
-    hand_on_calls(artifact, model, story["version"])
-    return publish(story, model, folder / "model")
+    head = _fitted(artifact, learned, folder / "features", say)
+    with successor_of(artifact, folder / "model") as model:
+        put(artifact.model, model / MODEL, {TASK: head})
+        was, now = _outputs(artifact, model, held_out)
+        checks = _checks(held_out, was, now)
+        gate.enforce(checks)
+        lesson = _lesson(table, model, learned, held_out, checks, was[TASK], now[TASK])
+        return release_successor(artifact, model, folder / "model", lesson)
 
 
 def _parts(messages: Sequence[Labelled]) -> tuple[list[Labelled], list[Labelled]]:
@@ -80,10 +75,8 @@ def _parts(messages: Sequence[Labelled]) -> tuple[list[Labelled], list[Labelled]
     )
 
 
-def _fitted(
-    artifact: Artifact, learned: Sequence[Labelled], folder: Path, say: Print
-) -> tuple[Head, Mapping[str, torch.Tensor]]:
-    """The head after its epochs, and the weights that it began with."""
+def _fitted(artifact: Artifact, learned: Sequence[Labelled], folder: Path, say: Print) -> Head:
+    """The head after its epochs."""
     torch.manual_seed(0)
     weights = restore(artifact.model)
     classes, dim = weights[f"{TASK}.decide.weight"].shape
@@ -120,7 +113,7 @@ def _fitted(
             losses.append(float(loss.detach()))
         if (epoch + 1) % 10 == 0:
             say(f"epoch {epoch + 1} of {EPOCHS}: loss {np.mean(losses):.4f}")
-    return head.eval(), weights
+    return head.eval()
 
 
 def _levels(artifact: Artifact, messages: Sequence[Labelled]) -> torch.Tensor:
@@ -130,17 +123,20 @@ def _levels(artifact: Artifact, messages: Sequence[Labelled]) -> torch.Tensor:
     return torch.from_numpy(outputs[TASK])
 
 
+def _outputs(
+    artifact: Artifact, model: Path, messages: Sequence[Labelled]
+) -> tuple[Mapping[str, Floats], Mapping[str, Floats]]:
+    """What the start serves of the messages, and what the model in `model` does."""
+    texts = [message.text for message in messages]
+    return (
+        served(artifact.model, artifact.tokenizer, texts, artifact.max_tokens),
+        served(model / MODEL, model / TOKENIZER, texts, artifact.max_tokens),
+    )
+
+
 def _checks(
-    artifact: Artifact,
-    model: Path,
-    held_out: Sequence[Labelled],
-    head: Head,
-    weights: Mapping[str, torch.Tensor],
+    held_out: Sequence[Labelled], was: Mapping[str, Floats], now: Mapping[str, Floats]
 ) -> list[gate.Check]:
-    texts = [message.text for message in held_out]
-    longest = artifact.max_tokens
-    was = served(artifact.model, artifact.tokenizer, texts, longest)
-    now = served(model / MODEL, model / TOKENIZER, texts, longest)
     changed = sum(not np.array_equal(was[name], now[name]) for name in was if name != TASK)
     loss_was, loss_now = (_loss(held_out, outputs[TASK]) for outputs in (was, now))
     return [
@@ -159,28 +155,30 @@ def _loss(held_out: Sequence[Labelled], levels: Floats) -> float:
     return float(level_loss(torch.from_numpy(levels), held_out)) if held_out else 0.0
 
 
-def _story(
-    artifact: Artifact,
+def _lesson(
     table: Path,
     model: Path,
     learned: Sequence[Labelled],
     held_out: Sequence[Labelled],
     checks: Sequence[gate.Check],
-) -> dict[str, Any]:
-    levels = served(
-        model / MODEL, model / TOKENIZER, [row.text for row in held_out], artifact.max_tokens
-    )[TASK]
-    files = {name: sha256(model / name) for name in (MODEL, TOKENIZER)}
-    return {
-        **artifact.story,
-        "version": f"own-levels-{files[MODEL][:12]}-r{READING}",
-        "files": files,
-        "started_from": artifact.version,
-        "gate": [str(check) for check in checks],
-        "triage": {
-            "own labels": {table.name: file_hash(table)},
-            "learned": len(learned),
-            "held out": len(held_out),
-            "figures": figures(held_out, levels, (), np.zeros((0, 3), np.float32)),
-        },
+    was: Floats,
+    now: Floats,
+) -> Lesson:
+    """was, now: levels (messages, 4) of the held-out messages."""
+    labels = np.array([message.grade or 0 for message in held_out], dtype=np.int64)
+    guesses = [grades(levels) for levels in (was, now)]
+    rows = {"own labels.level": SameRows(labels, *guesses)} if held_out else {}
+    triage = {
+        "own labels": {table.name: file_hash(table)},
+        "learned": len(learned),
+        "held out": len(held_out),
+        "figures": figures(held_out, now, (), np.zeros((0, 3), np.float32)),
     }
+    return Lesson(
+        "own-levels",
+        sha256(model / MODEL),
+        "levels by your own labels",
+        checks,
+        rows,
+        {"triage": triage},
+    )
