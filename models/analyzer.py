@@ -13,7 +13,7 @@ from tokenizers import Encoding
 
 from models.analysis import AbstainReason, Analysis, Sentiment, SentimentLabel
 from models.artifact import OF_PROBLEM, OF_TOPIC, Artifact, UrgencyScale, load_artifact
-from models.encoder import Encoder, Outputs, Reading
+from models.encoder import Encoder, Outputs, Reader, Reading
 from models.examples.embedded import kept_places
 from models.examples.kernel import Resemblance, read_examples
 from models.language import UNDECIDED, detect
@@ -35,7 +35,8 @@ Real = TypeVar("Real", bound=np.floating)
 
 
 class Analyzer:
-    """The model of one directory, ready to read. `version` names it in everything that it says.
+    """The model of one directory, ready to read. `version` names it in everything that it says;
+    `encoder` is what reads the texts.
 
     taxonomy: the topics and problems that it names; else the model's own, else the one that comes
     with earshot. threads: cores that it may use. batch: texts of one run, at most; results do not
@@ -53,7 +54,7 @@ class Analyzer:
         self._artifact = load_artifact(artifact) if isinstance(artifact, Path) else artifact
         own = self._artifact.taxonomy
         self.taxonomy = taxonomy or (read_taxonomy(own) if own else read_taxonomy())
-        self._encoder = Encoder(
+        self.encoder: Reader = Encoder(
             self._artifact.model,
             self._artifact.tokenizer,
             max_tokens=self._artifact.max_tokens,
@@ -62,7 +63,7 @@ class Analyzer:
         )
         self._taxonomy = TaxonomyClassifier(
             self.taxonomy,
-            lambda phrases: self._encoder(phrases).embedding,
+            lambda phrases: self.encoder(phrases).embedding,
             topic_threshold=self._artifact.topic_threshold,
             problem_threshold=self._artifact.problem_threshold,
             trained=_trained(self._artifact),
@@ -97,7 +98,7 @@ class Analyzer:
             read,
             [detected[row] for row in readable],
             _rows(trades, readable),
-            self._encoder.read(read),
+            self.encoder.read(read),
         )
         by_row = dict(zip(readable, judged, strict=True))
         return [
@@ -108,11 +109,11 @@ class Analyzer:
 
     def sentiments(self, texts: Sequence[str]) -> Floats:
         """Calibrated probabilities (texts, 3) in the order of LABELS, whatever the language."""
-        return softmax(self._encoder(texts).sentiment / self._artifact.temperatures["sentiment"])
+        return softmax(self.encoder(texts).sentiment / self._artifact.temperatures["sentiment"])
 
     def _places(self, texts: Sequence[str]) -> Floats:
         places = kept_places(self._artifact, texts)
-        return self._encoder(texts).embedding if places is None else places
+        return self.encoder(texts).embedding if places is None else places
 
     def _unreadable(self, normalised: str, language: str) -> AbstainReason | None:
         if not normalised:
@@ -178,7 +179,7 @@ class Analyzer:
         whole = urgencies(outputs, scale)
         cut = {row: passages(text) for row, text in enumerate(texts)}
         pieces = [piece for of_text in cut.values() for piece in of_text]
-        of_pieces = iter(urgencies(self._encoder(pieces), scale) if pieces else ())
+        of_pieces = iter(urgencies(self.encoder(pieces), scale) if pieces else ())
         return [
             of_letter(whole[row], [next(of_pieces) for _ in of_text]) if of_text else whole[row]
             for row, of_text in cut.items()

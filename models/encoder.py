@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +63,13 @@ class Reading(NamedTuple):
 
     outputs: Outputs
     encodings: list[Encoding]  # of each text; `offsets`: (start, end) of each token of `cause`
+
+
+class Reader(Protocol):
+    """What reads texts as `Encoder` does."""
+
+    def __call__(self, texts: Sequence[str]) -> Outputs: ...
+    def read(self, normalised: Sequence[str]) -> Reading: ...
 
 
 class Encoder:

@@ -87,6 +87,7 @@ PROMISES = {
     ),
     "triage": (
         "unit/test_triage*",
+        "unit/test_bench_signs",
         "unit/test_topic_labels",
         "unit/test_problem_words",
         "unit/test_read_thresholds",
@@ -100,6 +101,7 @@ PROMISES = {
         "unit/test_any_text",
         "unit/test_one_judgement*",
         "integration/test_settled",
+        "integration/test_console_settled",
         "unit/test_evaluate_conversations",
         "unit/test_evaluate_triage",
         "unit/test_long_conversations",

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import psutil
 
@@ -20,14 +20,55 @@ from stream.triage.cues import thesaurus
 from stream.triage.fold import fold
 from stream.triage.judgement import Judge
 
-Analyze = Callable[[Sequence[str]], object]
+if TYPE_CHECKING:
+    from models.analyzer import Analyzer
+    from models.encoder import Outputs, Reader, Reading
 
+Value = TypeVar("Value")
+
+PARTS = ("decode", "redact", "model", "judge", "cues", "fold")
+NOTHING: Mapping[str, float] = MappingProxyType({})
 # Linux's names of what makes the model faster, by the name that people know.
 INSTRUCTIONS = {
     "AVX2": ("avx2",),
     "VNNI": ("avx512_vnni", "avx_vnni"),
     "AMX": ("amx_int8",),
 }
+
+
+class Model(Protocol):
+    """Seconds of processor that tokens and encoder have used so far."""
+
+    @property
+    def seconds(self) -> float: ...
+
+
+class ClockedEncoder:
+    """An encoder that counts the seconds of processor it uses, of all threads of this process."""
+
+    def __init__(self, encoder: Reader) -> None:
+        self._encoder = encoder
+        self.seconds = 0.0
+
+    def __call__(self, texts: Sequence[str]) -> Outputs:
+        return self._clocked(self._encoder, texts)
+
+    def read(self, normalised: Sequence[str]) -> Reading:
+        return self._clocked(self._encoder.read, normalised)
+
+    def _clocked(self, read: Callable[[Sequence[str]], Value], texts: Sequence[str]) -> Value:
+        started = time.process_time()
+        try:
+            return read(texts)
+        finally:
+            self.seconds += time.process_time() - started
+
+
+def clocked(analyzer: Analyzer) -> ClockedEncoder:
+    """The encoder of an analyzer, which from here on counts what it uses."""
+    encoder = ClockedEncoder(analyzer.encoder)
+    analyzer.encoder = encoder
+    return encoder
 
 
 class Meter:
@@ -63,24 +104,22 @@ def meters(embedded: Embedded, worker: int) -> dict[str, Meter]:
 
 
 def by_part(
-    judge: Judge, sentiments: Analyze, events: Sequence[Event], batch: int, worker_ms: float
+    judge: Judge, model: Model, events: Sequence[Event], batch: int, worker_ms: float
 ) -> dict[str, float]:
     """Milliseconds of processor an event, by part of a worker that takes `worker_ms` in all.
 
-    Each part but the last runs by itself here, on the same events in batches as large: `decode`,
-    `redact` (with the brand), `model` (tokens and encoder: `sentiments` asks for nothing more),
-    `judge` (what its outputs mean), `cues` and `fold`. `rest`: SQL, Kafka and what holds them
-    together.
+    Each part but the last is measured by itself here, on the same events in batches as large:
+    `decode`, `redact` (with the brand), `model` (tokens and encoder, counted where the judge asks
+    for them), `judge` (language, and what the outputs mean), `cues` and `fold`. `rest`: SQL, Kafka
+    and what holds them together; 0 where the parts alone took more than the worker.
     """
-    shares = alone(judge, sentiments, events, batch)
-    shares["rest"] = round(worker_ms - sum(shares.values()), 3)
+    shares = alone(judge, model, events, batch)
+    shares["rest"] = round(max(worker_ms - sum(shares.values()), 0.0), 3)
     return shares
 
 
-def alone(
-    judge: Judge, sentiments: Analyze, events: Sequence[Event], batch: int
-) -> dict[str, float]:
-    """The same of the parts that run by themselves."""
+def alone(judge: Judge, model: Model, events: Sequence[Event], batch: int) -> dict[str, float]:
+    """The same of the parts that run by themselves. model: the encoder that the judge uses."""
     clock = _Clock()
     for start in range(0, len(events), batch):
         part = events[start : start + batch]
@@ -90,10 +129,9 @@ def alone(
         clock.add("decode")
         readings = judge.read(decoded)
         clock.add("redact")
-        sentiments([reading.text for reading in readings])
-        clock.add("model")
+        before = model.seconds
         judgements = judge.understand(readings)
-        clock.add("judge")
+        clock.add("judge", within={"model": model.seconds - before})
         for judgement in judgements:
             # They are kept: the fold does not search the text again.
             thesaurus().find(judgement.text)
@@ -101,7 +139,6 @@ def alone(
         for judgement in judgements:
             fold([as_stored(judgement)])
         clock.add("fold")
-    clock.seconds["judge"] -= clock.seconds["model"]  # it has run the model too
     shares = {part: 1000 * seconds / len(events) for part, seconds in clock.seconds.items()}
     return {part: round(value, 3) for part, value in shares.items()}
 
@@ -110,16 +147,20 @@ class _Clock:
     """Seconds of processor by part, of all threads of this process."""
 
     def __init__(self) -> None:
-        self.seconds: dict[str, float] = defaultdict(float)
+        self.seconds = dict.fromkeys(PARTS, 0.0)
         self.reset()
 
     def reset(self) -> None:
         self._last = time.process_time()
 
-    def add(self, part: str) -> None:
-        """What was used since the last time belongs to this part."""
+    def add(self, part: str, within: Mapping[str, float] = NOTHING) -> None:
+        """What was used since the last time belongs to this part, but for what others used within
+        it: part -> seconds.
+        """
         now = time.process_time()
-        self.seconds[part] += now - self._last
+        self.seconds[part] += now - self._last - sum(within.values())
+        for other, seconds in within.items():
+            self.seconds[other] += seconds
         self._last = now
 
 

@@ -23,7 +23,7 @@ from connectors.demo import demo_day
 from connectors.events import Event, SourcedEvent, Tweet, encode
 from connectors.files import open_file
 from models.redact import redact
-from stream.benchmark.processor import Meter, by_part, machine, meters
+from stream.benchmark.processor import Meter, by_part, clocked, machine, meters
 from stream.benchmark.rest import bench_api
 from stream.bootstrap.loading import load_analyzer, load_judge
 from stream.bootstrap.parts import Parts, ensure_migrated, parts
@@ -260,9 +260,8 @@ def _model_alone(settings: Settings, texts: Sequence[str]) -> float:
 def _by_part(settings: Settings, texts: Sequence[str], worker_ms: float) -> dict[str, float]:
     analyzer = load_analyzer(settings)
     events = [event for event, _ in bench_events(texts[:SESSION_TEXTS])]
-    return by_part(
-        load_judge(settings, analyzer), analyzer.sentiments, events, settings.batch, worker_ms
-    )
+    model = clocked(analyzer)
+    return by_part(load_judge(settings, analyzer), model, events, settings.batch, worker_ms)
 
 
 def _stage_seconds(port: int) -> dict[str, float]:

@@ -35,8 +35,8 @@ HARM: Final[Reasons] = {
     "critical_site+outage": (74, "A place where lives depend on it is cut off"),
     # these add up
     "lifeline": (32, "Somebody depends on it"),
-    "vulnerable": (26, "Somebody vulnerable is concerned"),
-    "critical_site": (23, "A place where lives depend on it"),
+    "vulnerable": (20, "Somebody vulnerable is concerned"),
+    "critical_site": (20, "A place where lives depend on it"),
     "vulnerable+stranded": (30, "Somebody vulnerable is stranded"),
     "stranded": (20, "Stranded"),
     "addressed": (12, "Speaks to the brand"),

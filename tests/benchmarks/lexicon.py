@@ -2,32 +2,37 @@
 
 `make bench-lexicon`, or `PYTHONPATH=tests python -m benchmarks.lexicon`; `--write` puts the figures
 beside the groups. Labels: those that the model learned from (`../shared/data/triage`, the part for
-training), never the parts for choosing and testing. `real` are first messages to brands, of all
-strata; `written` are urgent messages and near misses, without which the signs of danger, which real
-people hardly ever give, could not be counted. `--phrases` lists what never matched in the public
-sets.
+training, and `tests/data/triage_real_labels.csv`, whose texts are found by hash in the public
+sets), never the parts for choosing and testing. `real` are first messages to brands, of all strata;
+`random` are those of them that were drawn at random, and tell what a match is worth in life;
+`written` are urgent messages and near misses, without which the signs of danger, which real people
+hardly ever give, could not be counted. `--phrases` lists what never matched in the public sets;
+`--hits GROUP` prints each phrase of a group with how often it was right, and messages where it was
+wrong.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import re
 import sys
 import tomllib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import stream.triage
 from models.redact import redact
 from models.training.corpus.data import shared_data
-from models.training.corpus.keyed import SETS, texts_of
-from stream.triage.by_model import SIGNS
+from models.training.corpus.keyed import OWN, SETS, texts_of
+from models.training.triage.labelled import UNIFORM, Labelled, read_keyed, read_messages
+from stream.triage.by_model import SIGNS, stand_in
 from stream.triage.cues import thesaurus
 
 THESAURUS = Path(stream.triage.__file__).with_name("thesaurus.toml")
+LEARNED = OWN / "triage_real_labels.csv"
+WRITTEN = ("triage_urgent.csv", "triage_written.csv", "triage_contrasts.csv")  # learned, too
 NONE = "none"
 URGENT, CALM, NOBODY = ("P1", "P2"), ("P3", "P4", NONE), (NONE,)
 TICKET = ("P1", "P2", "P3", "P4")
@@ -38,7 +43,7 @@ RIGHT: Mapping[str, tuple[str, ...]] = {
     "danger": ("danger",),
     "injury": ("injury", "medical", "violence"),
     "medical": ("medical", "injury"),
-    "violence": ("violence",),
+    "violence": ("violence", "danger"),
     "emergency_calls": ("emergency_service",),
     "alone": ("alone",),
     "fraud": ("fraud_now", "fraud_past"),
@@ -78,6 +83,7 @@ DANGER = (
     *("self_harm", "emergency_calls", "danger", "injury", "medical", "violence", "alone"),
     *("fraud", "stranded"),
 )
+PAIRS = [groups for groups in SIGNS if "+" in groups]
 _MARK = re.compile(r"^(# measured: .*\n)?\[([a-z_]+)\]$", re.MULTILINE)
 
 
@@ -85,6 +91,7 @@ _MARK = re.compile(r"^(# measured: .*\n)?\[([a-z_]+)\]$", re.MULTILINE)
 class Row:
     text: str
     truths: frozenset[str]  # its reasons and its level
+    stratum: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,26 +109,49 @@ class Count:
         return f"{self.right / self.matched:.2f} of {self.matched}" if self.matched else "none"
 
 
-def rows_of(path: Path) -> list[Row]:
-    with path.open(encoding="utf-8", newline="") as lines:
-        return [
-            Row(
-                redact(row["text"]),
-                frozenset([row["priority"] or NONE, *row["reasons"].split(";")]),
-            )
-            for row in csv.DictReader(lines)
-        ]
+NOTHING = Count(0, 0)
 
 
-def precisions(rows: Sequence[Row]) -> dict[str, Count]:
-    """Group -> how often it matched, and was right."""
+def rows_of(messages: Iterable[Labelled]) -> list[Row]:
+    return [
+        Row(message.text, frozenset([message.level, *(message.reasons or ())]), message.stratum)
+        for message in messages
+    ]
+
+
+def precisions(rows: Iterable[Row]) -> dict[str, Count]:
+    """Group, or pair of groups that is a sign of P1 -> how often it matched, and was right."""
     matched: Counter[str] = Counter()
     right: Counter[str] = Counter()
     for row in rows:
-        for group in thesaurus().find(row.text):
+        cues = thesaurus().find(row.text)
+        for group in (*cues, *(pair for pair in PAIRS if stand_in(cues, pair))):
             matched[group] += 1
-            right[group] += not row.truths.isdisjoint(RIGHT.get(group, ()))
+            right[group] += _is_right(group, row)
     return {group: Count(matched[group], right[group]) for group in matched}
+
+
+def hits(group: str, rows: Iterable[Row]) -> tuple[dict[str, Count], list[tuple[Row, str]]]:
+    """Phrase of the group -> how often it matched, and was right; and each message where the group
+    was wrong, with the words that matched.
+    """
+    matched: Counter[str] = Counter()
+    right: Counter[str] = Counter()
+    wrong: list[tuple[Row, str]] = []
+    for row in rows:
+        cues = thesaurus().find(row.text).get(group, ())
+        for phrase in {cue.phrase for cue in cues}:
+            matched[phrase] += 1
+            right[phrase] += _is_right(group, row)
+        if cues and not _is_right(group, row):
+            wrong.append((row, " + ".join(cue.quote for cue in cues)))
+    counts = {phrase: Count(count, right[phrase]) for phrase, count in matched.most_common()}
+    return counts, wrong
+
+
+def _is_right(group: str, row: Row) -> bool:
+    right = (SIGNS[group],) if "+" in group else RIGHT.get(group, ())
+    return not row.truths.isdisjoint(right)
 
 
 def silent_phrases(texts: Iterator[str]) -> dict[str, list[str]]:
@@ -157,42 +187,64 @@ def public_texts(data: Path) -> Iterator[str]:
             yield from map(redact, set(texts_of(data / name, column)))
 
 
-def beside(thesaurus_text: str, real: Mapping[str, Count], written: Mapping[str, Count]) -> str:
-    """The thesaurus with the figures above each group."""
+def beside(thesaurus_text: str, figures: Mapping[str, Mapping[str, Count]]) -> str:
+    """The thesaurus with the figures above each group.
+
+    figures: name of a set -> group -> its count.
+    """
 
     def mark(match: re.Match[str]) -> str:
         group = match[2]
-        if group not in RIGHT:
-            return f"[{group}]"
-        none = Count(0, 0)
-        figures = f"real {real.get(group, none)}, written {written.get(group, none)}"
-        return f"# measured: {figures}\n[{group}]"
+        return (
+            f"[{group}]"
+            if group not in RIGHT
+            else f"# measured: {_line(group, figures)}\n[{group}]"
+        )
 
     return _MARK.sub(mark, thesaurus_text)
+
+
+def _line(group: str, figures: Mapping[str, Mapping[str, Count]]) -> str:
+    return ", ".join(f"{name} {counts.get(group, NOTHING)}" for name, counts in figures.items())
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", action="store_true", help="put the figures into the thesaurus")
     parser.add_argument("--phrases", action="store_true", help="list phrases that never matched")
+    parser.add_argument("--hits", metavar="GROUP", help="print its phrases, and where it was wrong")
     options = parser.parse_args()
     data = shared_data()
     folder = data / "triage"
     if not (folder / "messages_train.csv").exists():
         sys.exit(f"no labelled messages in {folder}: EARSHOT_SHARED says where ../shared is")
-    real = precisions(rows_of(folder / "messages_train.csv"))
-    written = precisions(rows_of(folder / "urgent_train.csv"))
-    for group in sorted(RIGHT):
-        none = Count(0, 0)
-        sign = "  a sign of P1" if any(group in pair.split("+") for pair in SIGNS) else ""
-        figures = f"real {real.get(group, none)!s:14} written {written.get(group, none)!s:14}"
-        print(f"{group:16} {figures}{sign}")
+    real = rows_of([*read_messages(folder / "messages_train.csv"), *read_keyed(LEARNED, data)])
+    tables = [folder / "urgent_train.csv", *(OWN / name for name in WRITTEN)]
+    written = rows_of(message for table in tables for message in read_messages(table))
+    if options.hits:
+        _print_hits(options.hits, real)
+        return
+    figures = {
+        "real": precisions(real),
+        "random": precisions(row for row in real if row.stratum.startswith(UNIFORM)),
+        "written": precisions(written),
+    }
+    for group in sorted((*RIGHT, *PAIRS)):
+        print(f"{group:22} {_line(group, figures)}{', a sign of P1' if group in SIGNS else ''}")
     if options.write:
         text = THESAURUS.read_text(encoding="utf-8")
-        THESAURUS.write_text(beside(text, real, written), encoding="utf-8")
+        THESAURUS.write_text(beside(text, figures), encoding="utf-8")
     if options.phrases:
         for group, phrases in silent_phrases(public_texts(data)).items():
             print(f"\n[{group}]", *phrases, sep="\n")
+
+
+def _print_hits(group: str, rows: Sequence[Row]) -> None:
+    counts, wrong = hits(group, rows)
+    for phrase, count in counts.items():
+        print(f"{count!s:14} {phrase}")
+    for row, quote in wrong:
+        print(f"\n[{', '.join(sorted(row.truths))}] {quote}\n{row.text}")
 
 
 if __name__ == "__main__":

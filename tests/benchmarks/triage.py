@@ -5,8 +5,10 @@ of the text: of `tests/data/triage_real_labels.csv` the model learned, of `triag
 it did not. The texts are looked for in the public sets (`../shared/data`, or EARSHOT_SHARED),
 whose rows are not part of the project. Shares are of unlabelled messages; terse alarms, calm
 figures of speech and mails with a footer, each against the same mail without, are of
-`../shared/cases`, where that is at hand. Last, milliseconds of processor a random message: `judge`
-is what the model's outputs mean, `together` is that with cues and fold.
+`../shared/cases`, where that is at hand. `signs` says of each decisive sign, on the labelled
+messages (which the model learned from), how often a P1 that was given on it is right, and how often
+one would have been that the model's own judgement refused. Last, milliseconds of processor a random
+message: `judge` is what the model's outputs mean, `together` is that with cues and fold.
 """
 
 from __future__ import annotations
@@ -19,25 +21,30 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from benchmarks.signs import by_sign, rows_of
+from connectors.events import Event
 from models.training.corpus.data import shared_data, text_hash
 from models.training.corpus.keyed import SETS, texts_of
 from models.training.triage.labelled import read_keyed
-from stream.benchmark.processor import alone
+from stream.benchmark.processor import alone, clocked
 from stream.benchmark.stream import bench_events
 from stream.bootstrap.loading import load_analyzer, load_judge
 from stream.settings import Settings
 from stream.store.rows import stored_by
 from stream.triage.evaluate import tickets_of
 from stream.triage.figures import NONE, measured
-from stream.triage.ticket import Ticket
+from stream.triage.fold import fold
+from stream.triage.ticket import Message, Ticket
 
 DATA = Path(__file__).parents[1] / "data"
 LABELS, HELD_OUT = DATA / "triage_real_labels.csv", DATA / "triage_real_heldout.csv"
 SHARES = {"replies/support_pairs.csv.gz": 3_000, "complaints/cfpb/cfpb_narratives.csv.gz": 200}
+BATCH = 64
 WARM_UP = 1_000  # messages
 CASES = ("short_alarms", "short_alarms_2", "triage")  # JSON lines with `id` and `text`
 FOOTERS, WITHOUT = "footers.jsonl", "none"  # their ids end with the footer, or with this
 
+Messages = Callable[[Sequence[Event]], Sequence[Message]]
 Triage = Callable[[Sequence[str]], list[Ticket | None]]
 
 
@@ -53,6 +60,21 @@ def evaluate(labels: Path, data: Path, triage: Triage) -> dict[str, Any]:
         for name, part in parts.items()
         if part
     }
+
+
+def signs(labels: Path, data: Path, messages: Messages) -> list[str]:
+    """Each decisive sign, and by what: how often its P1 are right, and those that were refused."""
+    rows = read_keyed(labels, data)
+    stored: list[Message] = []
+    for start in range(0, len(rows), BATCH):
+        texts = [row.text for row in rows[start : start + BATCH]]
+        stored += messages([event for event, _ in bench_events(texts)])
+    tickets = [fold([message]) for message in stored]
+    figures = by_sign(stored, tickets, [row.level for row in rows])
+    return [
+        f"{reason}, by {kind}: P1 right {given}, refused but P1 {refused}"
+        for reason, kind, given, refused in rows_of(figures)
+    ]
 
 
 def shares(data: Path, triage: Triage) -> dict[str, dict[str, int]]:
@@ -106,8 +128,9 @@ def processor_ms(data: Path, settings: Settings) -> dict[str, float]:
     events = [event for event, _ in bench_events(texts)]
     analyzer = load_analyzer(settings)
     judge = load_judge(settings, analyzer)
-    alone(judge, analyzer.sentiments, events[:WARM_UP], settings.batch)
-    parts = alone(judge, analyzer.sentiments, events[WARM_UP:], settings.batch)
+    model = clocked(analyzer)
+    alone(judge, model, events[:WARM_UP], settings.batch)
+    parts = alone(judge, model, events[WARM_UP:], settings.batch)
     together = sum(parts[part] for part in ("judge", "cues", "fold"))
     return parts | {"together": round(together, 3)}
 
@@ -130,6 +153,7 @@ def main() -> None:
     figures = {
         "held out": evaluate(HELD_OUT, data, triage),
         "labelled": evaluate(LABELS, data, triage),
+        "signs": signs(LABELS, data, messages),
         "shares": shares(data, triage),
         "cases": cases(data.parent / "cases" / "texts", triage),
         "footers": footers(data.parent / "cases" / "texts" / FOOTERS, triage),

@@ -5,32 +5,55 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 
 import psutil
 from fakes import sentiment_of_length, tweet
 
 from models import processor
-from stream.benchmark.processor import Meter, by_part, machine
+from stream.benchmark.processor import ClockedEncoder, Meter, by_part, machine
 from stream.bootstrap.worker_process import worker_process
 from stream.brands import Brands
 from stream.triage.judgement import Judge
 
+BUSY = 0.02  # seconds of processor
 PARTS = ["decode", "redact", "model", "judge", "cues", "fold", "rest"]
 
 
 def test_the_parts_of_an_event_add_up_to_what_the_worker_took():
     events = [tweet(f"x:{number}", text=f"my line {number} is down") for number in range(70)]
     asked: list[int] = []
+    encoder = ClockedEncoder(busy)
 
-    def sentiments(texts):
+    def analyze(texts, *more):
         asked.append(len(texts))
-        return sentiment_of_length(texts)
+        encoder(texts)
+        return sentiment_of_length(texts, *more)
 
-    parts = by_part(Judge(sentiment_of_length, Brands([])), sentiments, events, 32, 500.0)
+    parts = by_part(Judge(analyze, Brands([])), encoder, events, 32, 500.0)
 
     assert list(parts) == PARTS
     assert abs(sum(parts.values()) - 500.0) < 0.01
     assert asked == [32, 32, 6], "in batches as large as the worker's"
+    assert parts["model"] >= 1000 * 3 * BUSY / 70 - 0.001, "what the encoder used within the judge"
+    assert min(parts.values()) >= 0
+
+
+def busy(texts):
+    """Uses the processor for BUSY seconds."""
+    until = time.process_time() + BUSY
+    while time.process_time() < until:
+        pass
+
+
+def test_no_part_is_negative_where_the_model_reads_less_than_there_is():
+    events = [tweet(f"x:{number}", text="my line is down") for number in range(64)]
+
+    parts = by_part(Judge(sentiment_of_length, Brands([])), ClockedEncoder(busy), events, 32, 0.0)
+
+    assert parts["model"] == 0, "it was not asked"
+    assert parts["rest"] == 0, "the worker took less than the parts by themselves"
+    assert min(parts.values()) >= 0
 
 
 def test_a_meter_counts_from_where_it_was_made():

@@ -250,9 +250,9 @@ def test_no_text_stops_the_analyzer(analyzer, text):
 def test_repeated_texts_are_run_once(analyzer, monkeypatch):
     runs = []
     monkeypatch.setattr(
-        analyzer._encoder,
+        analyzer.encoder,
         "_run",
-        lambda tokens, run=analyzer._encoder._run: runs.append(len(tokens)) or run(tokens),
+        lambda tokens, run=analyzer.encoder._run: runs.append(len(tokens)) or run(tokens),
     )
 
     analyses = analyzer(

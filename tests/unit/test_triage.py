@@ -449,27 +449,24 @@ def test_the_table_of_weights_names_only_groups_of_the_thesaurus() -> None:
     assert {part for name in (*HARM, *SERVICE) for part in name.split("+")} <= groups.keys()
 
 
-def test_a_group_that_is_mostly_wrong_on_real_messages_has_a_p3s_points_at_most() -> None:
+def test_a_group_that_is_mostly_wrong_has_a_p3s_points_at_most() -> None:
     text = resources.files("stream.triage").joinpath("thesaurus.toml").read_text("utf-8")
-    measured = {
-        group: (float(right), int(matched))
-        for right, matched, group in re.findall(
-            r"^# measured: real ([0-9.]+) of ([0-9]+),.*\n\[([a-z_]+)\]", text, re.MULTILINE
-        )
-    }
-    mostly_wrong = {
-        group for group, (right, matched) in measured.items() if right < 0.5 and matched >= 5
-    }
+    marks = re.findall(r"^# measured: (.+)\n\[([a-z_]+)\]", text, re.MULTILINE)
+    mostly_wrong = {group for figures, group in marks if _is_mostly_wrong(figures)}
 
-    assert len(measured) > 25
-    for group in mostly_wrong - HALVES:
+    assert len(marks) > 25
+    assert mostly_wrong
+    for group in mostly_wrong:
         assert {**HARM, **SERVICE}.get(group, (0,))[0] <= 20, group
 
 
-HALVES = {
-    "vulnerable",
-    "critical_site",
-}  # of a sign of P1: they add up, and never make a level alone
+def _is_mostly_wrong(figures: str) -> bool:
+    """Whether a group is right in under half of its real matches, or where there are fewer than 20,
+    of its written ones.
+    """
+    counts = re.findall(r"(real|written) ([0-9.]+) of ([0-9]+)", figures)
+    enough = [float(right) for _, right, matched in counts if int(matched) >= 20]
+    return bool(enough) and enough[0] < 0.5
 
 
 @pytest.mark.parametrize(
