@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from models.training.recipes import recipe_of
+from models.training.recipes import Device, recipe_of
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,7 @@ class TriageRecipe:
     start_share: float = 0.0  # of the start's weights in what is released
     seed: int = 0
     threads: int = 2
+    device: Device = "auto"  # auto: a GPU where there is one
 
 
 def read_triage_recipe(path: Path) -> TriageRecipe:
