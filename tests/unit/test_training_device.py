@@ -10,7 +10,10 @@ import pytest
 import torch
 from other_device import DEVICE, OtherDevice
 
-from models.training.encoder import batches, precision, trainer
+from models.training.corpus.unlabelled import Unlabelled
+from models.training.encoder import batches, masked, precision, trainer
+from models.training.encoder.masked import MaskedTraining
+from models.training.encoder.masked_recipe import MaskedRecipe
 from models.training.encoder.precision import DeviceError, device_of
 from models.training.encoder.trainer import Trainer
 from models.training.triage import fitted_heads, tune
@@ -29,9 +32,9 @@ TUNING = TriageRecipe(epochs=1, threads=1, frozen=1, batch=4, rehearsed=2, group
 @pytest.fixture
 def elsewhere(monkeypatch):
     """Every run computes on the other device; a tensor left on the CPU is an error."""
-    for module in (trainer, tune):
+    for module in (trainer, tune, masked):
         monkeypatch.setattr(module, "device_of", lambda name: DEVICE)
-    for module in (trainer, tune, batches, fitted_heads):
+    for module in (trainer, tune, masked, batches, fitted_heads):
         monkeypatch.setattr(module, "mixed", lambda *_, **__: contextlib.nullcontext())
     # Tensors of inference mode take no wrapper.
     monkeypatch.setattr(torch, "inference_mode", torch.no_grad)
@@ -98,3 +101,15 @@ def test_no_tensor_of_a_tuning_is_left_behind_on_the_cpu(tiny_model, elsewhere):
 
     assert not torch.equal(after["level.decide.weight"], before["level.decide.weight"])
     assert not torch.equal(after["complaint.decide.weight"], before["complaint.decide.weight"])
+
+
+def test_no_tensor_of_masked_training_is_left_behind_on_the_cpu(tmp_path, elsewhere):
+    texts = Unlabelled([message.text for message in MESSAGES], ["my bag is lost again"])
+    recipe = MaskedRecipe(layers=1, batch=8, embedding_every=1, threads=1)
+    run = MaskedTraining(recipe, texts, tmp_path, lambda _: None)
+
+    figures = run.run()
+    again = MaskedTraining(recipe, texts, tmp_path, lambda _: None)
+
+    assert figures["steps"] == again.run()["steps"] == 2
+    assert {weight.device.type for weight in again.weights.parameters()} == {DEVICE.type}
