@@ -18,6 +18,7 @@ class TriageRecipe:
 
     name: str = "triage"
     start: str = "models/artifacts/default"
+    table: str | None = None  # a CSV beside the config instead of the public sets of other heads
     tables: tuple[str, ...] = ()
     keyed: tuple[str, ...] = ()  # labels by a hash of the text
     sought: float = 1.0  # weight of those of them that were looked for, not drawn at random
