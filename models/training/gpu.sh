@@ -44,7 +44,7 @@ check() {
         "$PYTHON" -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' ||
             fail "torch finds no GPU: install its driver and a torch built for CUDA, or say DEVICE=cpu"
     fi
-    [ -n "$TINY" ] || "$PYTHON" -m models.training.corpus.present "$DATA" || exit 2
+    [ -n "$TINY" ] || "$PYTHON" -m models.training.triage.present "$DATA" || exit 2
 }
 
 # recipe NAME SOURCE [LINE...]: a copy of configs/SOURCE as RECIPES/NAME.toml, with these lines.

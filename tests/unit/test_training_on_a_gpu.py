@@ -14,9 +14,9 @@ import pytest
 from models.artifact import STORY, load_artifact
 from models.calls.head import HEAD
 from models.training import recipes
-from models.training.corpus.present import missing
 from models.training.encoder.masked_recipe import read_masked_recipe
 from models.training.encoder.recipe import read_recipe
+from models.training.triage.present import missing
 from models.training.triage.recipe import read_triage_recipe
 
 SCRIPT = Path(recipes.__file__).with_name("gpu.sh")

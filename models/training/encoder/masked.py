@@ -175,12 +175,12 @@ class MaskedTraining:
         """What is read instead of `ids`, and the places, of all in a row, to guess: one or more."""
         chance = torch.Generator().manual_seed(self.recipe.seed * 1_000_003 + number)
         draws, ways = (torch.rand(ids.shape, generator=chance) for _ in range(2))
-        others = torch.randint(self.encoder.config.vocab_size, ids.shape, generator=chance)
+        random_ids = torch.randint(self.encoder.config.vocab_size, ids.shape, generator=chance)
         plain = (mask == 1) & ~torch.isin(ids, self._special)
         draws = draws.masked_fill(~plain, 2.0)
-        chosen = draws <= max(self.recipe.masked, float(draws.min()))
-        read = torch.where(ways < MASKED, self._mask, torch.where(ways < OTHER, others, ids))
-        return torch.where(chosen, read, ids), chosen.flatten().nonzero().squeeze(-1)
+        hidden = draws <= max(self.recipe.masked, float(draws.min()))
+        read = torch.where(ways < MASKED, self._mask, torch.where(ways < OTHER, random_ids, ids))
+        return torch.where(hidden, read, ids), hidden.flatten().nonzero().squeeze(-1)
 
     def _embedding(
         self, encoder: DistilBertModel, ids: torch.Tensor, mask: torch.Tensor
@@ -200,7 +200,9 @@ class MaskedTraining:
         for number, (rows, width) in enumerate(parts):
             ids, mask = tensors([self._held_out[row] for row in rows], width)
             loss, _ = self._guessed(ids, mask, -1 - number)
-            before, now = (self._embedding(one, ids, mask) for one in (self._before, self.encoder))
+            before, now = (
+                self._embedding(encoder, ids, mask) for encoder in (self._before, self.encoder)
+            )
             losses += float(loss) * len(rows)
             nearness += float((before * now).sum())
             count += len(rows)

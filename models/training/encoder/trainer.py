@@ -233,11 +233,11 @@ class Trainer:
         ids, mask = tensors(self._wordings(indices, clean, width), width)
         special = ids <= self.unknown + 3
         dropped = (torch.rand(ids.shape) < recipe.word_dropout) & ~special
-        heard = ids.masked_fill(dropped, self.unknown).to(self.device)
+        noisy = ids.masked_fill(dropped, self.unknown).to(self.device)
         ids, mask = ids.to(self.device), mask.to(self.device)
         target = self._base(ids, mask) if self.step % recipe.embedding_every == 0 else None
         with mixed(device=self.device):
-            outputs = self.model(input_ids=heard, attention_mask=mask)
+            outputs = self.model(input_ids=noisy, attention_mask=mask)
         loss = torch.zeros(())
         if target is not None:
             cosines = (outputs["embedding"].float() * target).sum(-1)

@@ -1,6 +1,6 @@
 """Files of the public sets that recipes read: which of them are missing below a directory.
 
-    $ python -m models.training.corpus.present ../shared/data
+    $ python -m models.training.triage.present ../shared/data
 
 Exit code 1: some are missing, a line each.
 """
@@ -24,10 +24,10 @@ TRIAGE = ("triage.toml", "triage_together.toml", "triage_readers.toml")
 def missing(data: Path) -> Iterator[str]:
     """Names of the files that the recipes of the shipped model want and `data` lacks."""
     configs = Path(recipes.__file__).with_name("configs")
-    wanted = {*FILES, CALLS}
+    names = {*FILES, CALLS}
     for name in TRIAGE:
-        wanted |= {*_files(read_triage_recipe(configs / name))}
-    for name in sorted(wanted):
+        names |= {*_files(read_triage_recipe(configs / name))}
+    for name in sorted(names):
         if not (data / name).exists() and not (OWN / name).exists():
             yield name
 
