@@ -58,6 +58,7 @@ TOGETHER = {
     "unit/test_lab_recipes.py": "lab",
     "unit/test_lab_report.py": "lab",
     "unit/test_models_training.py": "training",
+    "unit/test_training_device.py": "training",
     "unit/test_triage_training.py": "training",
 }
 

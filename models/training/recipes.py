@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin, g
 
 from models.training.errors import TrainingError
 
+# Where a run computes; auto: on a GPU where there is one.
+Device = Literal["auto", "cpu", "cuda"]
+
 MINILM = "all-MiniLM-L6-v2"  # the base that comes with the package
 
 if TYPE_CHECKING:

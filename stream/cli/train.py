@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from stream.cli import calls, lab, train_complaints, train_llm, train_triage
+from stream.cli import calls, lab, train_complaints, train_llm, train_masked, train_triage
 from stream.cli.options import NO_RECIPE, present
 from stream.cli.training_bar import watched
 from stream.errors import UserError
@@ -24,6 +24,7 @@ def add_to(app: typer.Typer) -> None:
     train_complaints.add_to(train)
     train_triage.add_to(train)
     lab.add_training(train)
+    train_masked.add_to(train)
     train_llm.add_to(train)
     app.add_typer(train, name="train")
 

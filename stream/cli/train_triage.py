@@ -83,8 +83,9 @@ def _by_labels(labels: Path, folder: Path, _: Path | None, on_line: Any) -> dict
 
 
 def _by_recipe(config: Path, folder: Path, data: Path | None, on_line: Any) -> dict[str, Any]:
-    from models.training.corpus.data import shared_data
+    from models.training.corpus.data import shared_data, table_corpus
     from models.training.corpus.public import public_corpus
+    from models.training.encoder.precision import device_of
     from models.training.triage.data import triage_data
     from models.training.triage.heads import refit_triage
     from models.training.triage.readers import add_readers
@@ -92,9 +93,11 @@ def _by_recipe(config: Path, folder: Path, data: Path | None, on_line: Any) -> d
     from models.training.triage.release import train_triage
 
     recipe, root = read_triage_recipe(config), data or shared_data()
+    device_of(recipe.device)  # before anything is read
     labels = triage_data(recipe, root)
     if recipe.readers:
         return add_readers(recipe, labels, folder, on_line)
     if recipe.heads_only:
         return refit_triage(recipe, labels, folder, on_line)
-    return train_triage(recipe, labels, public_corpus(root), folder, on_line)
+    corpus = table_corpus(config.parent / recipe.table) if recipe.table else public_corpus(root)
+    return train_triage(recipe, labels, corpus, folder, on_line)

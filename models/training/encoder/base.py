@@ -67,9 +67,10 @@ def load_base(name: str, *, layers: int | None = None) -> tuple[DistilBertModel,
 def _released(folder: Path) -> tuple[DistilBertModel, Tokenizer]:
     """The encoder of a model directory, as the numbers that its INT8 weights stand for."""
     recipe = load_artifact(folder).story["recipe"]
-    encoder, tokenizer = load_base(
-        recipe["base"], layers=recipe["layers"]
-    )  # its shape; then its weights
+    # Its shape; then its weights. A base that was made on the way has MiniLM's, and may be gone.
+    is_gone = Path(recipe["base"]).is_absolute() and not Path(recipe["base"]).exists()
+    name = MINILM if is_gone else recipe["base"]
+    encoder, tokenizer = load_base(name, layers=recipe["layers"])
     weights = restore(folder / MODEL)
     own = {
         name.removeprefix("encoder."): value

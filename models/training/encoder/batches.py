@@ -119,6 +119,11 @@ def tensors(ids: Sequence[list[int]], width: int) -> tuple[torch.Tensor, torch.T
     return padded, mask.long()
 
 
+def device_of_weights(model: torch.nn.Module) -> torch.device:
+    """Where the model's weights are."""
+    return next(model.parameters()).device
+
+
 def predict(
     model: torch.nn.Module, ids: Sequence[list[int]], *, fast: bool = False
 ) -> dict[str, NDArray[np.float32]]:
@@ -128,16 +133,17 @@ def predict(
     end of a text.
     """
     model.eval()
+    device = device_of_weights(model)
     longest = max(map(len, ids), default=0)
     parts: dict[str, list[NDArray[np.float32]]] = {}
     order: list[int] = []
     for indices, width in batches([len(row_ids) for row_ids in ids], 64, None):
         padded, mask = tensors([ids[index] for index in indices], width)
-        with torch.inference_mode(), mixed(fast):
-            outputs = model(input_ids=padded, attention_mask=mask)
+        with torch.inference_mode(), mixed(fast, device):
+            outputs = model(input_ids=padded.to(device), attention_mask=mask.to(device))
         order += indices
         for name, value in outputs.items():
-            array = value.float().numpy()
+            array = value.float().cpu().numpy()
             if name == "cause":
                 array = np.where(mask.numpy() == 1, array, 0)[:, :longest]
                 array = np.pad(array, ((0, 0), (0, longest - array.shape[1])))

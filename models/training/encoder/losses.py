@@ -43,7 +43,7 @@ def of_labels(
             logits = outputs["sentiment"][:, [0, 2]] if task == "polar" else outputs[task]
             loss = cross_entropy(
                 logits.float()[known],
-                truth[known],
+                truth[known].to(logits.device),
                 weight=class_weights.get(task),
                 label_smoothing=recipe.smoothing,
             )
@@ -51,15 +51,16 @@ def of_labels(
     truth = torch.from_numpy(labels["severity"][indices])
     known = truth != IGNORED
     if recipe.index_weight and known.any():
-        distance = (expected(outputs["severity"].float()[known]) - truth[known]).abs().mean()
+        severity = outputs["severity"].float()[known]
+        distance = (expected(severity) - truth[known].to(severity.device)).abs().mean()
         yield recipe.index_weight * distance * known.float().mean()
     for task, table in encoded.allowed.items():
         allowed = torch.from_numpy(table[indices])
         known = allowed.any(-1)
         if known.any():
-            loss = allowed_entropy(
-                outputs[task].float()[known], allowed[known], class_weights[task]
-            )
+            logits = outputs[task].float()[known]
+            classes = allowed[known].to(logits.device)
+            loss = allowed_entropy(logits, classes, class_weights[task])
             yield recipe.topic_weight * loss * known.float().mean()
 
 
@@ -77,7 +78,8 @@ def of_causes(
     known = truth >= 0
     if not known.any():
         return torch.zeros(())
-    loss = binary_cross_entropy_with_logits(logits.float()[known], truth[known])
+    flagged = truth[known].to(logits.device)
+    loss = binary_cross_entropy_with_logits(logits.float()[known], flagged)
     return weight * loss * known.any(-1).float().mean()
 
 
@@ -85,12 +87,14 @@ def apart(
     outputs: Mapping[str, torch.Tensor], standard: Mapping[str, torch.Tensor], rows: Sequence[int]
 ) -> torch.Tensor:
     """How differently the texts `rows` of a batch are judged from what is the standard for them."""
-    loss = torch.zeros(())
+    loss, places = torch.zeros(()), torch.tensor(rows)
     for task in TASKS:
-        logs = outputs[task].float()[rows].log_softmax(-1)
+        logs = outputs[task].float()[places].log_softmax(-1)
         standard_logs = standard[task].float().log_softmax(-1)
         loss = loss + (standard_logs.exp() * (standard_logs - logs)).sum(-1).mean()
-    distance = expected(outputs["severity"].float()[rows]) - expected(standard["severity"].float())
+    distance = expected(outputs["severity"].float()[places]) - expected(
+        standard["severity"].float()
+    )
     return loss + distance.abs().mean()
 
 
@@ -106,7 +110,8 @@ def class_weights(counts: NDArray[Any], balance: float) -> torch.Tensor:
 
 def expected(severity: torch.Tensor) -> torch.Tensor:
     """The expected class, (batch,) 0 to 4, of severity logits (batch, 5)."""
-    return severity.softmax(-1) @ torch.arange(severity.shape[-1], dtype=severity.dtype)
+    classes = torch.arange(severity.shape[-1], dtype=severity.dtype, device=severity.device)
+    return severity.softmax(-1) @ classes
 
 
 def allowed_entropy(

@@ -11,7 +11,7 @@ from torch import nn
 from transformers import DistilBertModel
 
 from models.training.encoder.base import mean_pooled
-from models.training.encoder.precision import low
+from models.training.encoder.precision import CPU, low
 from models.urgency import LEVELS, REASONS, STATES
 
 HEADS = {
@@ -152,17 +152,17 @@ def adapted(network: Network, *, rank: int, alpha: int) -> PeftModel:
     return cast(PeftModel, get_peft_model(cast("torch.nn.Module", network), config))
 
 
-def lightened(model: PeftModel) -> PeftModel:
-    """For training alone: frozen weights in bfloat16, where that is fast, and no casts around the
-    adapters.
+def lightened(model: PeftModel, device: torch.device = CPU) -> PeftModel:
+    """For training alone, on its device: frozen weights in bfloat16, where that is fast, and no
+    casts around the adapters.
     """
     for name, weight in model.named_parameters():
         if not weight.requires_grad and "layer_norm" not in name.lower():
-            weight.data = weight.data.to(low())
+            weight.data = weight.data.to(low(device))
     for module in model.modules():
         if hasattr(module, "cast_input_dtype_enabled"):
             module.cast_input_dtype_enabled = False  # type: ignore[assignment]  # torch takes it for a tensor
-    return model
+    return model.to(device)
 
 
 def merged(model: PeftModel) -> Network:

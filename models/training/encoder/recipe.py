@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from models.training.recipes import MINILM, recipe_of
+from models.training.recipes import MINILM, Device, recipe_of
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,7 @@ class Recipe:
     average: float = 0.998  # exponential average of the weights, per step
     seed: int = 17
     threads: int = 2
+    device: Device = "auto"  # auto: a GPU where there is one
     checkpoint_every: int = 250
     looks: int = 2  # validations in an epoch; the weights of the best one are the result
     soup: int = 1  # heads taught again: the mean of so many runs, each with a seed of its own

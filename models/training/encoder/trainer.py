@@ -1,4 +1,4 @@
-"""Training of the encoder and its heads with LoRA, on the CPU, with checkpoints and a log."""
+"""Training of the encoder and its heads with LoRA, with checkpoints and a log."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from models.training.encoder.batches import (
 from models.training.encoder.losses import apart, class_weights, of_causes, of_labels
 from models.training.encoder.network import HEADS, SIDE, Network, adapted, lightened
 from models.training.encoder.paraphrase import reworded
-from models.training.encoder.precision import mixed
+from models.training.encoder.precision import device_of, mixed
 from models.training.encoder.recipe import Recipe
 from models.training.encoder.restore_lora import recovered
 from models.training.progress import Print, averaged, load, log_to
@@ -59,12 +59,13 @@ class Trainer:
         torch.set_num_threads(recipe.threads)
         torch.manual_seed(recipe.seed)
         self.recipe, self.corpus, self.out = recipe, corpus, out
+        self.device = device_of(recipe.device)
         out.mkdir(parents=True, exist_ok=True)
         self._say = log_to(out / "train.log", say)
         encoder, self.tokenizer = load_base(recipe.base, layers=recipe.layers)
         self.examples = [*corpus.train, *corpus.by_turns]
         self.train_set = self.encode(self.examples)
-        self.model = lightened(fresh(recipe, encoder, corpus))
+        self.model = lightened(fresh(recipe, encoder, corpus), self.device)
         self.unknown = self.tokenizer.token_to_id("[UNK]")
         self.trained = {
             name: weight for name, weight in self.model.named_parameters() if weight.requires_grad
@@ -75,7 +76,7 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(
             self.trained.values(), lr=recipe.rate, weight_decay=recipe.decay
         )
-        self.class_weights = {task: self._class_weights(task) for task in TASKS}
+        self.class_weights = {task: self._class_weights(task).to(self.device) for task in TASKS}
         self.chance = random.Random(recipe.seed)  # noqa: S311 (no secret)
         self.steps = [sum(1 for _ in self._batches(epoch)) for epoch in range(recipe.epochs)]
         self.step, self.minutes = 0, 0.0
@@ -205,7 +206,8 @@ class Trainer:
     def base_embeddings(self, token_ids: Sequence[list[int]]) -> torch.Tensor:
         """(texts, dim), of the base as it was before any training."""
         encoder, _ = load_base(self.recipe.base, layers=self.recipe.layers)
-        return _embeddings(encoder, token_ids)
+        moved = cast("torch.nn.Module", encoder).to(self.device)
+        return _embeddings(cast(DistilBertModel, moved), token_ids)
 
     def _look(self, epoch: float) -> None:
         """Validate the averaged weights and keep the best; sentiment counts for half."""
@@ -231,11 +233,11 @@ class Trainer:
         ids, mask = tensors(self._wordings(indices, clean, width), width)
         special = ids <= self.unknown + 3
         dropped = (torch.rand(ids.shape) < recipe.word_dropout) & ~special
+        noisy = ids.masked_fill(dropped, self.unknown).to(self.device)
+        ids, mask = ids.to(self.device), mask.to(self.device)
         target = self._base(ids, mask) if self.step % recipe.embedding_every == 0 else None
-        with mixed():
-            outputs = self.model(
-                input_ids=ids.masked_fill(dropped, self.unknown), attention_mask=mask
-            )
+        with mixed(device=self.device):
+            outputs = self.model(input_ids=noisy, attention_mask=mask)
         loss = torch.zeros(())
         if target is not None:
             cosines = (outputs["embedding"].float() * target).sum(-1)
@@ -292,15 +294,17 @@ class Trainer:
         rows = [row for row, as_is in enumerate(clean) if not as_is]
         ids, mask = tensors([self.train_set.ids[indices[row]] for row in rows], width)
         self.model.eval()
-        with torch.no_grad(), mixed():
-            standard = self.model(input_ids=ids, attention_mask=mask)
+        with torch.no_grad(), mixed(device=self.device):
+            standard = self.model(
+                input_ids=ids.to(self.device), attention_mask=mask.to(self.device)
+            )
         self.model.train()
         return apart(outputs, standard, rows) * len(rows) / len(indices)
 
     def _base(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         """The embeddings (batch, dim) of the base: the network without what was added to it."""
         encoder = cast(DistilBertModel, self.model.get_submodule("base_model.model.encoder"))
-        with self.model.disable_adapter(), torch.no_grad(), mixed():
+        with self.model.disable_adapter(), torch.no_grad(), mixed(device=self.device):
             hidden = encoder(input_ids=ids, attention_mask=mask).last_hidden_state
         return mean_pooled(hidden.float(), mask)
 
@@ -333,6 +337,7 @@ class Trainer:
             "best_score": self.best_score,
             "optimizer": self.optimizer.state_dict(),
             "random": torch.get_rng_state(),
+            "device_random": _device_random(self.device),
         }
         partial = self.out / "checkpoint.partial"
         torch.save(state, partial)
@@ -358,7 +363,7 @@ class Trainer:
             scale = self.recipe.alpha / self.recipe.rank
             return recovered(Path(self.recipe.start), self.trained, base.state_dict(), scale=scale)
         try:
-            best = torch.load(self.recipe.start, weights_only=True)["best"]
+            best = torch.load(self.recipe.start, weights_only=True, map_location="cpu")["best"]
         except (OSError, KeyError, RuntimeError) as error:
             raise RecipeError(
                 f"start = {self.recipe.start!r}: that is no checkpoint of a run ({error})"
@@ -374,9 +379,10 @@ class Trainer:
         path = self.out / "checkpoint.pt"
         if not path.exists():
             return
-        state = torch.load(path, weights_only=True)
+        state = torch.load(path, weights_only=True, map_location="cpu")
         free = {
             "threads": 0,
+            "device": "auto",
             "of_start": 0.0,
             "minutes": None,
         }  # they do not change what is learned
@@ -385,13 +391,12 @@ class Trainer:
                 f"{path} belongs to another recipe; choose another --out or delete it"
             )
         load(self.model, state["weights"])
-        self.average, self.best, self.best_score = (
-            state["average"],
-            state["best"],
-            state["best_score"],
-        )
+        self.average = _at(self.device, state["average"])
+        self.best, self.best_score = _at(self.device, state["best"]), state["best_score"]
         self.optimizer.load_state_dict(state["optimizer"])
         torch.set_rng_state(state["random"])
+        if self.device.type == "cuda" and state.get("device_random") is not None:
+            torch.cuda.set_rng_state(state["device_random"])
         self.step, self.minutes = state["step"], state.get("minutes", 0.0)
         self._say(resumed_at=self.step)
 
@@ -406,15 +411,25 @@ def tells(example: Example) -> set[str]:
     }
 
 
+def _at(device: torch.device, weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name: weight.to(device) for name, weight in weights.items()}
+
+
+def _device_random(device: torch.device) -> torch.Tensor | None:
+    """The state of a GPU's random numbers; None on the CPU, whose are torch's own."""
+    return torch.cuda.get_rng_state() if device.type == "cuda" else None
+
+
 def _embeddings(encoder: DistilBertModel, token_ids: Sequence[list[int]]) -> torch.Tensor:
     """(texts, dim) of the untuned encoder."""
     embeddings = torch.zeros(len(token_ids), encoder.config.dim, dtype=torch.float16)
     encoder.eval()
     for indices, width in batches([len(ids_) for ids_ in token_ids], 128, None):
         ids, mask = tensors([token_ids[index] for index in indices], width)
-        with torch.inference_mode(), mixed():
+        ids, mask = ids.to(encoder.device), mask.to(encoder.device)
+        with torch.inference_mode(), mixed(device=encoder.device):
             hidden = encoder(input_ids=ids, attention_mask=mask).last_hidden_state
-        embeddings[indices] = mean_pooled(hidden.float(), mask).half()
+        embeddings[indices] = mean_pooled(hidden.float(), mask).half().cpu()
     return embeddings
 
 

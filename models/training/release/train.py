@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from models.training.encoder.precision import device_of
 from models.training.encoder.recipe import read_recipe
 from models.training.encoder.trainer import Trainer, corpus_of
 from models.training.release.refit_heads import refit
@@ -27,6 +28,7 @@ def train(
     """
     recipe = read_recipe(config)
     out = out or Path("runs") / recipe.name
+    device_of(recipe.device)  # before the texts are read, which takes a minute
     corpus = corpus_of(recipe, config, data)
     if recipe.heads_only:
         return refit(recipe, corpus, out, say)

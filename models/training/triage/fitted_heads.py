@@ -15,7 +15,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from models.training.corpus.data import IGNORED, Corpus
-from models.training.encoder.batches import batches, tensors
+from models.training.encoder.batches import batches, device_of_weights, tensors
 from models.training.encoder.network import Head, Network
 from models.training.encoder.precision import mixed
 
@@ -79,8 +79,9 @@ def _fit(
         for begin in range(0, len(order), BATCH):
             batch = order[begin : begin + BATCH]
             logits = head.logits_of(*inputs[batch].chunk(2, dim=-1))
+            labels = truth[batch].to(logits.device)
             optimizer.zero_grad()
-            cross_entropy(logits, truth[batch]).backward()
+            cross_entropy(logits, labels).backward()
             optimizer.step()
             falling.step()
     after = head.state_dict()
@@ -98,7 +99,9 @@ def _inputs(network: Network, head: Head, ids: Sequence[list[int]]) -> torch.Ten
     order: list[int] = []
     for rows, width in batches([len(text) for text in ids], 64, None):
         tokens, mask = tensors([ids[row] for row in rows], width)
-        with mixed():
+        device = device_of_weights(network)
+        tokens, mask = tokens.to(device), mask.to(device)
+        with mixed(device=device):
             hidden = network.encoder(input_ids=tokens, attention_mask=mask).last_hidden_state
         hidden = hidden.float()
         parts.append(torch.cat([head.pooled(hidden, mask), hidden[:, 0]], dim=-1))

@@ -52,6 +52,7 @@ def shared_judgement(outputs: Outputs, groups: Sequence[int]) -> dict[str, torch
     """
     _, place = torch.unique(torch.tensor(groups), return_inverse=True)
     members = torch.nn.functional.one_hot(place).float()  # (texts, groups)
+    members = members.to(outputs["severity"].device)
     share = members / members.sum(0)
     return {task: members @ (share.T @ outputs[task].float().softmax(-1)) for task in TASKS}
 
@@ -61,6 +62,7 @@ def apart(outputs: Outputs, target: Outputs) -> torch.Tensor:
     loss = torch.zeros(())
     for task in TASKS:
         loss = loss + cross_entropy(outputs[task].float(), target[task])
-    severities = torch.arange(target["severity"].shape[-1], dtype=torch.float32)
-    distance = expected(outputs["severity"].float()) - target["severity"] @ severities
+    severity = target["severity"]
+    classes = torch.arange(severity.shape[-1], dtype=torch.float32, device=severity.device)
+    distance = expected(outputs["severity"].float()) - severity @ classes
     return loss + distance.abs().mean()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from models.training.recipes import recipe_of
+from models.training.recipes import Device, recipe_of
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,7 @@ class TriageRecipe:
 
     name: str = "triage"
     start: str = "models/artifacts/default"
+    table: str | None = None  # a CSV beside the config instead of the public sets of other heads
     tables: tuple[str, ...] = ()
     keyed: tuple[str, ...] = ()  # labels by a hash of the text
     sought: float = 1.0  # weight of those of them that were looked for, not drawn at random
@@ -57,6 +58,7 @@ class TriageRecipe:
     start_share: float = 0.0  # of the start's weights in what is released
     seed: int = 0
     threads: int = 2
+    device: Device = "auto"  # auto: a GPU where there is one
 
 
 def read_triage_recipe(path: Path) -> TriageRecipe:

@@ -99,6 +99,7 @@ def train_triage(
 
     tuning.run(log, look)
     fit_heads(start.network, corpus, tuning.ids, recipe.seed, data.sentiments)
+    start.network.cpu()
     return release(recipe, start, data, corpus, out, log)
 
 

@@ -50,7 +50,7 @@ def topic_loss(
     for task, table in allowed.items():
         known = table.any(-1)
         if known.any():
-            even = torch.ones(table.shape[-1])
+            even = torch.ones(table.shape[-1], device=table.device)
             of_task = allowed_entropy(outputs[task][known], table[known], even)
             loss = loss + of_task * known.float().mean()
     return loss

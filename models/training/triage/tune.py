@@ -25,7 +25,7 @@ from models.text import normalize
 from models.training.encoder.base import mean_pooled
 from models.training.encoder.batches import TASKS, cut, tensors
 from models.training.encoder.network import TRIAGE, Network
-from models.training.encoder.precision import mixed
+from models.training.encoder.precision import device_of, mixed
 from models.training.triage.labelled import Labelled
 from models.training.triage.paraphrases import apart, shared_judgement
 from models.training.triage.recipe import TriageRecipe
@@ -57,7 +57,8 @@ class Tuning:
     ) -> None:
         torch.manual_seed(recipe.seed)
         torch.set_num_threads(recipe.threads)
-        self.recipe, self.network, self.tokenizer = recipe, network, tokenizer
+        self.device = device_of(recipe.device)
+        self.recipe, self.network, self.tokenizer = recipe, network.to(self.device), tokenizer
         self.learned = list(learned)
         self._chance = random.Random(recipe.seed)  # noqa: S311 (no secret)
         self._ids = [self.ids(message.text) for message in self.learned]
@@ -145,7 +146,7 @@ class Tuning:
             else self._ids[row]
             for row, message in zip(rows, messages, strict=True)
         ]
-        allowed = {task: table[list(rows)] for task, table in self._allowed.items()}
+        allowed = {task: table[list(rows)].to(self.device) for task, table in self._allowed.items()}
         outputs, drift = self._judged(ids, allowed)
         of_level = level_loss(outputs["level"], messages)
         loss = (
@@ -183,14 +184,18 @@ class Tuning:
         if rows is None:
             return torch.zeros(())
         outputs, drift = self._judged([self.ids(self._sentiments[row][0]) for row in rows])
-        truth = torch.tensor([self._sentiments[row][1] for row in rows])
+        truth = torch.tensor([self._sentiments[row][1] for row in rows]).to(self.device)
         of_sentiment = cross_entropy(outputs["sentiment"], truth)
         recipe = self.recipe
         return recipe.sentiment_weight * of_sentiment + recipe.keep_labelled_weight * drift
 
-    def _teacher_of(self, ids: Sequence[list[int]]) -> Outputs:
+    def _batch(self, ids: Sequence[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
         tokens, mask = tensors(ids, max(map(len, ids)))
-        with mixed():
+        return tokens.to(self.device), mask.to(self.device)
+
+    def _teacher_of(self, ids: Sequence[list[int]]) -> Outputs:
+        tokens, mask = self._batch(ids)
+        with mixed(device=self.device):
             hidden = self._teacher.encoder.embeddings(tokens)
             return _above(self._teacher, 0, hidden, mask)
 
@@ -201,9 +206,9 @@ class Tuning:
 
         labels_of: by task, (batch, classes); rows with any learn from it, not from the teacher.
         """
-        tokens, mask = tensors(ids, max(map(len, ids)))
+        tokens, mask = self._batch(ids)
         frozen, teacher, network = self.recipe.frozen, self._teacher, self.network
-        with mixed():
+        with mixed(device=self.device):
             with torch.no_grad():
                 hidden = teacher.encoder.embeddings(tokens)
                 for layer in teacher.encoder.transformer.layer[:frozen]:
@@ -254,23 +259,26 @@ def level_loss(logits: torch.Tensor, messages: Sequence[Labelled]) -> torch.Tens
     levels = torch.arange(1, logits.shape[-1] + 1)
     grades = torch.tensor([message.grade or 0 for message in messages])
     known = [message.weight if message.grade is not None else 0.0 for message in messages]
-    truth = (grades[:, None] >= levels).float()
+    truth = (grades[:, None] >= levels).float().to(logits.device)
     loss = binary_cross_entropy_with_logits(logits, truth, reduction="none")
-    return (loss * torch.tensor(known)[:, None]).mean()
+    return (loss * torch.tensor(known).to(logits.device)[:, None]).mean()
 
 
 def reason_loss(logits: torch.Tensor, messages: Sequence[Labelled]) -> torch.Tensor:
     """Binary cross-entropy of each reason, where any was named. logits: (batch, reasons)."""
     codes_of = [message.reasons or () for message in messages]
-    truth = torch.tensor([[float(code in codes) for code in REASONS] for codes in codes_of])
+    flags = [[float(code in codes) for code in REASONS] for codes in codes_of]
+    truth = torch.tensor(flags).to(logits.device)
     weights = [message.weight if message.reasons else 0.0 for message in messages]
     loss = binary_cross_entropy_with_logits(logits, truth, reduction="none").sum(-1)
     known = sum(1 for codes in codes_of if codes)
-    return (loss * torch.tensor(weights)).sum() / max(1, known) / 10
+    shares = torch.tensor(weights).to(logits.device)
+    return (loss * shares).sum() / max(1, known) / 10
 
 
 def state_loss(logits: torch.Tensor, messages: Sequence[Labelled]) -> torch.Tensor:
     """Cross-entropy of the state that a message leaves a conversation in. logits: (batch, 3)."""
-    truth = torch.tensor([STATES.index(message.state or "open") for message in messages])
-    weights = torch.tensor([message.state_weight for message in messages])
+    states = [STATES.index(message.state or "open") for message in messages]
+    truth = torch.tensor(states).to(logits.device)
+    weights = torch.tensor([message.state_weight for message in messages]).to(logits.device)
     return (cross_entropy(logits, truth, reduction="none") * weights).sum() / len(messages)
