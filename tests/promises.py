@@ -254,6 +254,7 @@ PROMISES = {
     ),
     "training": (
         "unit/test_corrected",
+        "integration/test_corrections_learned",
         "unit/test_fuse",
         "unit/test_calls_training",
         "unit/test_explore",

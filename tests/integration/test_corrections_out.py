@@ -153,12 +153,14 @@ async def test_topics_levels_and_outcomes_are_written_for_the_trainings_that_lea
     await asyncio.to_thread(export, "--field", "outcome")
     table = (tmp_path / "heads.csv").read_text().splitlines()
     assert table == ["text,topic,problem,severity,sentiment", '"my bag, again",baggage,,4,positive']
-    calls, labels = labelled(tmp_path / "corrected-calls" / "calls.jsonl", None, print)
-    assert labels == {"call-1": {"outcome": "resolved"}}
-    assert [(turn.speaker, turn.text) for turn in calls["call-1"]] == [
-        ("customer", "is it done?"),
-        ("agent", "yes"),
-    ]
+    folder = tmp_path / "corrected-calls"
+    for path in (folder, folder / "calls.jsonl"):
+        calls, labels = labelled(path, None, print)
+        assert labels == {"call-1": {"outcome": "resolved"}}
+        assert [(turn.speaker, turn.text) for turn in calls["call-1"]] == [
+            ("customer", "is it done?"),
+            ("agent", "yes"),
+        ]
 
 
 async def test_no_cell_that_a_customer_wrote_is_a_formula_and_trainings_read_their_words(

@@ -128,3 +128,16 @@ def test_what_a_new_model_does_worse_on_the_same_texts_is_told():
 
     assert losses(before, after) == ["a macro-F1 0.750, was 0.800"]
     assert losses(before, {"validation": {}}) == []
+
+
+def test_what_a_model_lost_since_is_told_of_every_step_from_the_model_before():
+    def step(start, before, after):
+        rows = ({"levels": {"n": 40, "macro_f1": value}} for value in (before, after))
+        return {"with": start, **dict(zip(("before", "after"), rows, strict=True))}
+
+    after = {"compared": [step("a", 0.9, 0.7), step("b", 0.6, 0.5), step("c", 0.5, 0.8)]}
+
+    assert losses({"version": "b"}, after) == ["levels macro-F1 0.500, was 0.600"]
+    assert losses({"version": "c"}, after) == []
+    assert len(losses({"version": "a"}, after)) == 2
+    assert losses({"version": "another"}, after) == []

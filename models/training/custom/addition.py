@@ -66,14 +66,17 @@ class Addition:
         return SameRows(self.labels, self.before.argmax(-1), self.held_out.argmax(-1))
 
     def check(self, name: str) -> Check:
-        """More corrections are right than before, beyond chance, and at least LEAST_RIGHT."""
+        """More corrections are right than before, beyond chance, and at least LEAST_RIGHT.
+
+        Where nearly all were right before, all must be: people correct what is right, too.
+        """
         figures = self.figures()
         before = figures["right before"]
         chance = ONE_SIDED * (max(before * (1 - before), 0.01) / figures["n"]) ** 0.5
         return Check(
             f"{name}, right on corrections held out",
             figures["right, held out"],
-            max(before + chance, LEAST_RIGHT),
+            min(1.0, max(before + chance, LEAST_RIGHT)),
             at_least=True,
             remedy=remedies.CORRECTIONS,
         )
@@ -93,8 +96,8 @@ def learn_addition(
         after: Floats = corrected.logits.copy()
         for fold in range(FOLDS):
             test = folds == fold
-            kept = Reading(corrected.features[~test], corrected.logits[~test])
-            weight, bias = _fitted(kept, labels[~test], anchors, penalty)
+            rest = Reading(corrected.features[~test], corrected.logits[~test])
+            weight, bias = _fitted(rest, labels[~test], anchors, penalty)
             after[test] = corrected.logits[test] + corrected.features[test] @ weight + bias
         return after
 

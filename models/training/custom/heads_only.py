@@ -37,6 +37,7 @@ from models.training.custom.request import (
 )
 from models.training.release import remedies
 from models.training.release.gate import ONE_SIDED, SAME_LOGITS, Check, enforce, temperature
+from models.training.release.refit_heads import hand_on_calls
 from models.training.release.thresholds import lasting_minimums
 
 Print = Callable[[str], None]
@@ -67,7 +68,9 @@ def train_light(
         checks += _learnt_checks(history, names, heads)
         enforce(checks)
         story = _story(request, start, history, names, heads, checks, outputs)
-        return finish(model, story, history, request)
+        story = finish(model, story, history, request)
+        hand_on_calls(start, model, story["version"])
+        return story
 
 
 def background() -> list[str]:
