@@ -89,6 +89,7 @@ def test_its_recipes_are_those_of_the_shipped_model_each_after_the_one_before(tm
 
 
 @pytest.mark.long
+@pytest.mark.by_hand
 def test_the_whole_chain_makes_a_model_and_does_nothing_twice(tmp_path):
     out = tmp_path / "out"
 
