@@ -100,7 +100,9 @@ AT: Final = {"P1": 0.15, "P2": 0.27, "P3": 0.45, "P4": 0.66}
 AT_SHOWN, AT_PAIRED = 0.1, 0.35
 PAIRED: Final = frozenset(("critical_site+outage", "medicine+outage"))
 # Where none does, the model must be sure of P1 and of a decisive reason together: the least sum of
-# the log-odds of both, and the least probability that at least one decisive reason holds.
+# the log-odds of both, and the least probability that at least one decisive reason holds. However
+# sure it is of the reason, P1 itself is AT_SHOWN at least: of 22 that were less, mostly strandings
+# of the day before, none was right.
 BOTH, ANY = -2.0, 0.06
 SURE = 0.6  # of P1, where the likeliest reason is a service that is down
 CONTENT = ("thanks_solved", "praise")
@@ -209,7 +211,7 @@ def _at_unshown(reasons: Mapping[str, float], cues: Cues) -> float:
     if reasons.get("outage", 0.0) > likeliest:
         return SURE
     lacking = math.exp(BOTH) * (1 - any_of_them)  # the odds of P1 are this over any_of_them
-    return lacking / (any_of_them + lacking)
+    return max(AT_SHOWN, lacking / (any_of_them + lacking))
 
 
 def any_decisive(reasons: Mapping[str, float]) -> float:

@@ -143,7 +143,15 @@ def test_a_phrase_in_what_is_told_to_nobody_takes_a_surer_model(
 
 @pytest.mark.parametrize(
     ("p1", "danger", "level"),
-    [(0.9, 0.3, "P1"), (0.2, 0.6, "P1"), (0.1, 0.4, "P2"), (0.2, 0.27, "P2"), (0.95, 0.05, "P2")],
+    [
+        (0.9, 0.3, "P1"),
+        (0.2, 0.6, "P1"),
+        (0.1, 0.4, "P2"),
+        (0.2, 0.27, "P2"),
+        (0.95, 0.05, "P2"),
+        (0.05, 0.999, "P2"),
+        (0.12, 0.999, "P1"),
+    ],
 )
 def test_without_a_phrase_the_model_must_be_sure_of_p1_and_a_reason_together(
     p1: float, danger: float, level: str
