@@ -103,6 +103,8 @@ def test_no_tensor_of_a_tuning_is_left_behind_on_the_cpu(tiny_model, elsewhere):
     assert not torch.equal(after["complaint.decide.weight"], before["complaint.decide.weight"])
 
 
+# The stand-in says that it is torch's "meta", which has no values to copy to; it has.
+@pytest.mark.filterwarnings("ignore:for .*copying from a non-meta parameter:UserWarning")
 def test_no_tensor_of_masked_training_is_left_behind_on_the_cpu(tmp_path, elsewhere):
     texts = Unlabelled([message.text for message in MESSAGES], ["my bag is lost again"])
     recipe = MaskedRecipe(layers=1, batch=8, embedding_every=1, threads=1)
