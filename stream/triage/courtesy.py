@@ -6,24 +6,22 @@ import re
 
 # Thanks for what is to come or for nothing named; "thanks for nothing" and "thank you for the
 # flowers" say something.
-_THANKS = r"""
-    (?:(?:many|kind|best|warm|warmest|with|in|much|a|big|and)\ )*
+_THANKS = re.compile(
+    r"""
+    (?i:(?:(?:many|kind|best|warm|warmest|with|in|much|a|big|and)\ )*
     (?:thanks|thank\ ?(?:you|u)|thx|ty|tia|cheers|regards|wishes|sincerely|appreciated
         |yours(?:\ (?:sincerely|faithfully|truly))?|best(?=,)
         |have\ a\ (?:nice|good|great|lovely)\ day)
     (?:\ (?:so\ much|very\ much|a\ lot|a\ million|again|in\ advance|kindly|all|guys|team
         |for\ (?:your|the|any|all\ your)\ (?:kind\ |quick\ |prompt\ )?
             (?:help|time|assistance|support|attention|understanding|patience|reply|response)
-        |(?:and|with)\ (?:many\ |kind\ |best\ |warm\ )*(?:thanks|regards|wishes)))*
-"""
-_NAME = r"(?:\[name\]|[A-Z][\w'’-]+\.?(?:\ [A-Z][\w'’-]*\.?){0,2})"
-_CLOSING = re.compile(
-    rf"""(?:(?<=[^\w\s,;:@\#/&'’(])[ \t]*|\n\s*)
-    (?i:{_THANKS})[\s.,!]*(?:(?<=[\s,]){_NAME})?[\s.,!]*\Z""",
+        |(?:and|with)\ (?:many\ |kind\ |best\ |warm\ )*(?:thanks|regards|wishes)))*)
+    (?:,(?:\ (?P<name>\[name\]|[A-Z][\w'’-]+(?:\ [A-Z][\w'’-]*){0,2}))?)?
+    """,
     re.VERBOSE,
 )
-_SIGNED = re.compile(
-    rf"\n\s*--+\s*{_NAME}(?:,?\ \(?[A-Z][A-Za-z.]{{1,5}}\)?){{0,2}}\s*\Z", re.VERBOSE
+_NAME = re.compile(
+    r"(?:\[name\]|[A-Z][\w'’-]+\.?(?: [A-Z][\w'’-]*\.?){0,2})(?:,? \(?[A-Z][A-Za-z.]{1,5}\)?){0,2}"
 )
 _OPENING = re.compile(
     r"""\A(?i:hi|hiya|hello|hey|dear|greetings|good\ (?:morning|afternoon|evening|day)
@@ -32,6 +30,8 @@ _OPENING = re.compile(
     \s*[,.!:;–-]+\s+""",
     re.VERBOSE,
 )
+_SOFT = " \t\r\n.,!"
+_WITHIN = " \t,;:@#/&'’-[]_"  # what stands within a sentence
 _QUOTES = {"“": "”", '"': '"', "«": "»", "„": "“", "‘": "’"}
 _FEWEST = 3  # words that must be left: "Great. Thanks." is no message with thanks behind it
 _MOST = 3  # closings behind one another
@@ -44,16 +44,38 @@ def without_courtesy(text: str) -> str:
     """
     if len(text) > _LONGEST:
         return text
-    bare = _SIGNED.sub("", text.strip())
+    bare = text.strip()
     for _ in range(_MOST):
-        closing = _CLOSING.search(bare)
-        if closing is None:
+        shorter = _closed(bare)
+        if shorter == bare:
             break
-        bare = bare[: closing.start()].rstrip()
+        bare = shorter
     bare = _unquoted(_OPENING.sub("", bare))
     if bare == text.strip() or len(bare.split()) < _FEWEST:
         return text
     return bare
+
+
+def _closed(text: str) -> str:
+    """The text without its last sentence or lines, where these are thanks or a signature."""
+    lines = text.split("\n")
+    name = lines[-1].strip()
+    if len(lines) > 1 and _NAME.fullmatch(name):
+        above = "\n".join(lines[:-1]).rstrip()
+        rest, last = _last_sentence(above)
+        if last.endswith("--") or _THANKS.fullmatch(last.rstrip(_SOFT) + ","):
+            return rest
+    rest, last = _last_sentence(text)
+    return rest if _THANKS.fullmatch(last.rstrip(_SOFT)) else text
+
+
+def _last_sentence(text: str) -> tuple[str, str]:
+    """What comes before the last sentence, or the last line, and that."""
+    end = len(text.rstrip(_SOFT))
+    at = end
+    while at and (text[at - 1].isalnum() or text[at - 1] in _WITHIN):
+        at -= 1
+    return text[:at].rstrip(), text[at:].strip()
 
 
 def _unquoted(text: str) -> str:
