@@ -37,7 +37,7 @@ _CLAUSE_WORDS = frozenset(
 # before ("is down").
 _NEGATIONS = frozenset("cannot nobody none never no not nothing without".split())  # noqa: SIM905
 _NEGATION = re.compile(
-    r"n['’]t$|^(?:are|ca|could|did|do|does|had|has|have|is|was|were|wo|would)nt$"
+    r"n['’]t\Z|\A(?:are|ca|could|did|do|does|had|has|have|is|was|were|wo|would)nt\Z"
 )
 _PARTICLES = frozenset(("down", "off", "out"))
 _NEAR = 3  # words, within which a negation has its word: "not been answered"
@@ -54,8 +54,8 @@ _IRREGULAR = {
     "sent": "send",
     "paid": "pay",
 }
-_Y = re.compile(r"(?<=[a-z]{3})(?:ies|ied)$")
-_PLURAL = re.compile(r"(?<=[a-z]{3})(?<!s)s$")
+_Y = re.compile(r"(?<=[a-z]{3})(?:ies|ied)\Z")
+_PLURAL = re.compile(r"(?<=[a-z]{3})(?<!s)s\Z")
 
 
 class _Word(NamedTuple):
