@@ -26,7 +26,7 @@ _PER_STRENGTH, _MOST_STRENGTH = 0.6, 1.5
 _SENTENCE, _COMMA, _CLAUSE = 2.0, 0.7, 0.9
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*|\d+(?:[.,:]\d+)*")
-_SENTENCE_END = re.compile(r"[.!?;:](?:\s|$)")
+_SENTENCE_END = re.compile(r"[.!?;:](?:\s|\Z)")
 _COMMA_OR_DASH = re.compile(r",| - ")
 _CLAUSE_WORDS = frozenset(
     """
