@@ -11,12 +11,14 @@ _THANKS = re.compile(
     (?i:(?:(?:many|kind|best|warm|warmest|with|in|much|a|big|and)\ )*
     (?:thanks|thank\ ?(?:you|u)|thx|ty|tia|cheers|regards|wishes|sincerely|appreciated
         |yours(?:\ (?:sincerely|faithfully|truly))?|best(?=,)
-        |have\ a\ (?:nice|good|great|lovely)\ day)
+        |have\ a\ (?:nice|good|great|lovely)\ day|much\ obliged|god\ bless|love(?=,))
     (?:\ (?:so\ much|very\ much|a\ lot|a\ million|again|in\ advance|kindly|all|guys|team
         |for\ (?:your|the|any|all\ your)\ (?:kind\ |quick\ |prompt\ )?
-            (?:help|time|assistance|support|attention|understanding|patience|reply|response)
+            (?:help|time|assistance|support|attention|understanding|patience|reply|response
+                |consideration|concern|cooperation)(?:\ (?:to|in|with)\ this(?:\ matter)?)?
+        |for\ (?:looking\ into|dealing\ with|your\ help\ with)\ (?:this|it)
         |(?:and|with)\ (?:many\ |kind\ |best\ |warm\ )*(?:thanks|regards|wishes)))*)
-    (?:,(?:\ (?P<name>\[name\]|[A-Z][\w'’-]+(?:\ [A-Z][\w'’-]*){0,2}))?)?
+    (?:,(?:\ (?:\[name\]|[A-Z][\w'’-]+(?:\ [A-Z][\w'’-]*){0,2}|(?i:god\ bless)))?)?
     """,
     re.VERBOSE,
 )
@@ -30,7 +32,10 @@ _OPENING = re.compile(
     \s*[,.!:;–-]+\s+""",
     re.VERBOSE,
 )
-_SOFT = " \t\r\n.,!"
+_CONTACT = re.compile(r"\[(?!name\])\w+\]|[\d +()./-]{6,}")
+_SOFT = " \t\r\n.,!…"
+_KISSES = 4
+_PICTURES = "\u2190"  # from here on no script of those that the model reads
 _WITHIN = " \t,;:@#/&'’-[]_"  # what stands within a sentence
 _QUOTES = {"“": "”", '"': '"', "«": "»", "„": "“", "‘": "’"}
 _FEWEST = 3  # words that must be left: "Great. Thanks." is no message with thanks behind it
@@ -44,7 +49,7 @@ def without_courtesy(text: str) -> str:
     """
     if len(text) > _LONGEST:
         return text
-    bare = text.strip()
+    bare = _unquoted(text.strip())
     for _ in range(_MOST):
         shorter = _closed(bare)
         if shorter == bare:
@@ -59,23 +64,37 @@ def without_courtesy(text: str) -> str:
 def _closed(text: str) -> str:
     """The text without its last sentence or lines, where these are thanks or a signature."""
     lines = text.split("\n")
-    name = lines[-1].strip()
-    if len(lines) > 1 and _NAME.fullmatch(name):
-        above = "\n".join(lines[:-1]).rstrip()
-        rest, last = _last_sentence(above)
-        if last.endswith("--") or _THANKS.fullmatch(last.rstrip(_SOFT) + ","):
+    while len(lines) > 2 and _CONTACT.fullmatch(lines[-1].strip()):
+        lines.pop()
+    if len(lines) > 1 and _NAME.fullmatch(lines[-1].strip()):
+        rest, last = _last_sentence("\n".join(lines[:-1]))
+        if last.endswith("--") or _THANKS.fullmatch(f"{last},"):
             return rest
     rest, last = _last_sentence(text)
-    return rest if _THANKS.fullmatch(last.rstrip(_SOFT)) else text
+    return rest if _THANKS.fullmatch(last) else text
 
 
 def _last_sentence(text: str) -> tuple[str, str]:
-    """What comes before the last sentence, or the last line, and that."""
-    end = len(text.rstrip(_SOFT))
+    """What comes before the last sentence, or the last line, and that, without what ends it."""
+    end = _end(text)
     at = end
     while at and (text[at - 1].isalnum() or text[at - 1] in _WITHIN):
         at -= 1
-    return text[:at].rstrip(), text[at:].strip()
+    return text[:at].rstrip(), text[at:end].strip()
+
+
+def _end(text: str) -> int:
+    """Where the last word ends: behind it stand marks, kisses and pictures."""
+    end = len(text)
+    while end:
+        kisses = text[:end].rstrip("xX")
+        if kisses.endswith((" ", "!", ".", "\n")) and 0 < end - len(kisses) <= _KISSES:
+            end = len(kisses)
+        elif text[end - 1] in _SOFT or text[end - 1] >= _PICTURES:
+            end -= 1
+        else:
+            break
+    return end
 
 
 def _unquoted(text: str) -> str:

@@ -35,6 +35,9 @@ log = logging.getLogger(__name__)
 Analyze = Callable[..., Sequence[Analysis]]
 # texts that belong together, as the turns of a call, and the country of their brand
 Redact = Callable[[Sequence[str], str | None], Sequence[str]]
+# Probability from which the words without courtesy tell of a danger that is over: two of 354
+# dangers have it, and of a dozen rescues told with thanks six.
+OVER = 0.4
 _DIGIT = re.compile(r"\d")
 T = TypeVar("T")
 R = TypeVar("R")
@@ -215,11 +218,12 @@ class Judge:
 
 
 def _of_danger(whole: Analysis, plain: Analysis) -> Urgency | None:
-    """How urgent a message is, by its words without courtesy where these may be a P1 and are
-    likelier one. Of anything else courtesy is a part: "my bag has come, thanks" needs nobody.
+    """How urgent a message is, by its words without courtesy where these may be a P1, are likelier
+    one, and do not tell of what is over. Of anything else courtesy is a part: "my bag has come,
+    thanks" needs nobody.
     """
     of_whole, of_plain = whole.urgency, plain.urgency
-    if of_whole is None or of_plain is None:
+    if of_whole is None or of_plain is None or of_plain.settled >= OVER:
         return of_whole
     least = max(AT_TERSE, of_whole.levels[-1])
     return of_whole if of_plain.levels[-1] < least else replace(of_plain, settled=of_whole.settled)

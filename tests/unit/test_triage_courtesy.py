@@ -13,6 +13,7 @@ from stream.triage.courtesy import without_courtesy
 from stream.triage.evaluate import tickets_of
 from stream.triage.judgement import Judge
 
+KNIFE = "A man with a knife is on the 5.40 to Leeds."
 GAS = "There is a strong smell of gas in our kitchen and my baby is asleep next door."
 
 
@@ -28,6 +29,16 @@ GAS = "There is a strong smell of gas in our kitchen and my baby is asleep next 
         "{}\n\nBest,\nAnna Weber",
         "{}\n\n--\nAnna Weber, RN",
         "{} Thanks, Tom",
+        "{} Thanks! xx",
+        "{} Thank you 🙏",
+        "{} Thanks…",
+        "{} Thank you for your prompt attention to this matter.",
+        "{} Thank you for looking into this.",
+        "{} Much obliged.",
+        "{} Thank you, God bless",
+        "{}\nLove, Ann",
+        "{}\nThank you\nMrs. J. O'Neil-Smith\n07700 900123",
+        "“{} Thank you.”",
         "“{}”",
         '"{}"',
         "Hello, {}",
@@ -68,9 +79,28 @@ def test_a_danger_behind_a_greeting_stays():
 
 
 def test_a_danger_is_a_p1_however_politely_it_is_told():
-    polite = [f"{GAS} {thanks}" for thanks in ("Thank you.", "Thanks!", "Thank you for your help.")]
+    thanks = (
+        "Thank you.",
+        "Thanks!",
+        "Thank you for your help.",
+        "Thank you, God bless",
+        "Thanks xx",
+    )
+    polite = [f"{KNIFE} {words}" for words in thanks]
 
-    assert levels_of([GAS, *polite, f"“{GAS}”"]) == [P1] * 5
+    assert levels_of([KNIFE, *polite, f"“{GAS}”"]) == [P1] * 7
+
+
+def test_a_danger_that_is_over_is_none():
+    over = [
+        "You found our daughter at gate 4, she is with us. Thank you so much!",
+        "The crew put out the fire in the galley and got us down safely. Thank you!",
+        "Paramedics came and he is fine now. Thanks everyone!",
+        "Your guard pulled the man with the knife off the train, we are all safe. Many thanks",
+        "The gas leak is fixed and we are back in the house. Thanks!",
+    ]
+
+    assert levels_of(over) == [0] * 5
 
 
 def test_thanks_for_what_has_come_need_nobody():
