@@ -30,7 +30,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """kind: "cue" or "head". given: the sign was there, and it became P1. refused: the sign was
+    """kind: "cue", "head" or, of any reason, "either". given: the sign was there, and it became P1. refused: the sign was
     there, and the verifier made less of it.
     """
 
@@ -58,11 +58,11 @@ def by_sign(
     ]
     figures: list[Sign] = []
     for reason in (*DECISIVE, "any"):
-        for kind in KINDS:
+        for kind in (*KINDS, "either") if reason == "any" else KINDS:
             of_sign = [
                 (is_p1, label)
                 for head, cue, is_p1, label in rows
-                if _has(cue if kind == "cue" else head, reason)
+                if _has({"cue": cue, "head": head}.get(kind, cue | head), reason)
             ]
             given, refused = (
                 _share(label for is_p1, label in of_sign if is_p1 is wanted)

@@ -49,6 +49,7 @@ def test_a_sign_counts_where_it_became_p1_and_where_the_verifier_refused_it():
     assert shares["danger", "head"] == (Share(2, 1), Share(1, 0))
     assert shares["danger", "cue"] == (Share(1, 1), Share(1, 1))
     assert shares["any", "head"] == shares["danger", "head"]
+    assert shares["any", "either"] == (Share(2, 1), Share(2, 1))
     assert next(iter(rows_of(figures))) == ("danger", "cue", "1.00 of 1", "1.00 of 1")
 
 
