@@ -30,8 +30,8 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """kind: "cue", "head" or, of any reason, "either". given: the sign was there, and it became P1. refused: the sign was
-    there, and the verifier made less of it.
+    """kind: "cue", "head" or, of any reason, "either". given: the sign was there, and it became P1.
+    refused: the sign was there, and the verifier made less of it.
     """
 
     reason: str
