@@ -74,6 +74,46 @@ def test_what_the_writer_calls_mended_gets_one(replier, end):
     assert "anything else" in draft(replier, LONG + end, "negative", trade="telecom")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The door of my new fridge is stuck, can you help us?",
+        "Lift at your Lima lounge was stuck this morning, pretty annoying for us",
+        "The cabin door stopped closing, please tell us why",
+        "My parcel is trapped in your depot",
+        "We feel trapped in this contract",
+        "I am trapped in a loop of your chat bot",
+        "Doors of the overhead bin locked and it took us ages",
+        "The oven door is stuck and my dinner is in it",
+        "Our luggage is still stuck in the lift",
+        "Trapped in your automated phone menu for an hour",
+    ],
+)
+@pytest.mark.parametrize("mood", ["negative", "neutral"])
+def test_what_is_stuck_or_tiresome_traps_nobody(replier, text, mood):
+    assert "emergency" not in draft(replier, text, mood)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Lift is stuck and we can't get out",
+        "The lift stopped between floors, please help us",
+        "Elevator stalled with us in it",
+        "The doors of the train are locked, let us out",
+        "My bag and I are trapped in the lift and your app does not help",
+        "The lift has stopped, we are stuck",
+        "I am trapped inside your store, they all went home",
+    ],
+)
+@pytest.mark.parametrize("gravity", [None, "danger"])
+def test_who_cannot_get_out_is_sent_to_the_emergency_services(replier, text, gravity):
+    words = draft(replier, text, "negative", gravity=gravity)
+
+    assert "emergency services" in words
+    assert "away from it" not in words
+
+
 @pytest.mark.parametrize("beginning", [". It is fixed now", ". They say that it is fixed now"])
 @pytest.mark.parametrize("piece", [" ", "!", " thanks"])
 def test_what_follows_an_end_takes_its_length_and_not_its_square(beginning, piece):
