@@ -114,6 +114,30 @@ def test_who_cannot_get_out_is_sent_to_the_emergency_services(replier, text, gra
     assert "away from it" not in words
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Good morning all, @SkyNorth has my passport",
+        "Happy Monday, the folks at @SkyNorth still have my suitcase",
+        "Evening everyone, my bag lives with @SkyNorth now",
+        "Well well, @SkyNorth has kept our pram in Lima",
+        "Left my glasses on the @SkyNorth to Lima, oh my",
+    ],
+)
+@pytest.mark.parametrize("reason", [None, "chatter"])
+def test_who_misses_something_that_we_have_is_not_thanked_for_a_mention(replier, text, reason):
+    words = draft(replier, text, "neutral", reason=reason)
+
+    assert "mention" not in words
+    assert "if you need anything" not in words
+
+
+def test_the_door_of_a_machine_with_a_child_inside_is_grave(replier):
+    text = "The door of your washing machine is locked with my child inside"
+
+    assert "emergency services" in draft(replier, text, "negative")
+
+
 @pytest.mark.parametrize("beginning", [". It is fixed now", ". They say that it is fixed now"])
 @pytest.mark.parametrize("piece", [" ", "!", " thanks"])
 def test_what_follows_an_end_takes_its_length_and_not_its_square(beginning, piece):
