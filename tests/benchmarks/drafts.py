@@ -13,7 +13,7 @@ for as the product does, with what triage says of them; their verdicts stand in
 `tests/data/draft_verdicts_trades.csv`, by hash and source. `--number 2` draws the next hundred of
 either. `--tally --again` counts the verdicts of the second reading by list, of which
 `tests/data/draft_verdicts_reread.csv` holds the hashes: what the list before served to mend, the
-list behind was read once.
+list behind was read once. The row `fresh` is the total of the lists that were read once.
 """
 
 from __future__ import annotations
@@ -91,6 +91,12 @@ def tally_again(path: Path = AGAIN) -> dict[str, dict[str, dict[str, int]]]:
         name: {column: kinds for column, kinds in columns.items() if any(kinds.values())}
         for name, columns in counts.items()
     }
+
+
+def fresh(counts: dict[str, dict[str, dict[str, int]]]) -> dict[str, int]:
+    """The counts of `tally_again` together, of the lists that were read once."""
+    once = [columns["after"] for columns in counts.values() if "before" not in columns]
+    return {kind: sum(kinds[kind] for kinds in once) for kind in KINDS}
 
 
 def write(out: Path, split: str, number: int, count: int) -> int:
@@ -182,10 +188,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.tally:
         given = verdicts(OF_TRADES if options.trades else VERDICTS)
         lists = tally_again() if options.again else {"": tally(list(given.values()))}
+        if options.again:
+            lists["fresh"] = {"": fresh(lists)}
         for name, columns in lists.items():
             for column, counts in columns.items():
                 words = [f"{kind} {count}" for kind, count in counts.items()]
-                print(" ".join([name, column, *words]).strip())
+                print(" ".join(word for word in [name, column, *words] if word))
         return
     drafted = write(options.out, options.split, options.number, options.count)
     print(f"{options.out}: {drafted} drafts", file=sys.stderr)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from benchmarks.drafts import tally_again
+from benchmarks.drafts import fresh, main, tally_again
 
 from models.replier.draft import ReplyRequest
 from models.replier.replier import Replier, default_replier
@@ -188,3 +188,26 @@ def test_the_card_says_what_the_verdicts_count():
         total = sum(kinds.values())
         shares = " | ".join(f"{n} ({100 * n / total:.0f} %)" for n in kinds.values())
         assert f"| `{name}`, {total} | fresh | {shares} |" in card
+
+
+def test_the_card_says_the_total_of_the_lists_that_were_read_once():
+    card = (default_replier() / "README.md").read_text(encoding="utf-8")
+    send, edit, never = fresh(tally_again()).values()
+    total = send + edit + never
+
+    assert f"{send} of the {total} fresh drafts are sent as they are" in card
+    assert f"{edit} after a small edit" in card
+    assert f"{never} never" in card
+
+
+def test_the_tally_prints_that_total(capsys):
+    main(["--tally", "--again"])
+
+    assert "fresh send 120 edit 52 never 17" in capsys.readouterr().out.splitlines()
+
+
+def test_a_list_that_was_read_twice_is_not_in_the_total():
+    read = {"send": 1, "edit": 2, "never": 3}
+    counts = {"pairs 2": {"before": read, "after": read}, "pairs 3": {"after": read}}
+
+    assert fresh(counts) == read
