@@ -38,8 +38,8 @@ _KISSES = 4
 _PICTURES = "\u2190"  # from here on no script of those that the model reads
 _WITHIN = " \t,;:@#/&'’-[]_"  # what stands within a sentence
 _QUOTES = {"“": "”", '"': '"', "«": "»", "„": "“", "‘": "’"}
-_FEWEST = 3  # words that must be left: "Great. Thanks." is no message with thanks behind it
-_MOST = 3  # closings behind one another
+FEWEST_WORDS = 3  # words that must be left: "Great. Thanks." is no message with thanks behind it
+CLOSINGS = 3  # closings behind one another
 _LONGEST = 400  # characters; in a letter courtesy decides nothing, and reading it twice takes time
 
 
@@ -50,13 +50,13 @@ def without_courtesy(text: str) -> str:
     if len(text) > _LONGEST:
         return text
     bare = _unquoted(text.strip())
-    for _ in range(_MOST):
+    for _ in range(CLOSINGS):
         shorter = _closed(bare)
         if shorter == bare:
             break
         bare = shorter
     bare = _unquoted(_OPENING.sub("", bare))
-    if bare == text.strip() or len(bare.split()) < _FEWEST:
+    if bare == text.strip() or len(bare.split()) < FEWEST_WORDS:
         return text
     return bare
 

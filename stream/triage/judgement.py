@@ -225,8 +225,10 @@ def _of_danger(whole: Analysis, plain: Analysis) -> Urgency | None:
     of_whole, of_plain = whole.urgency, plain.urgency
     if of_whole is None or of_plain is None or of_plain.settled >= OVER:
         return of_whole
-    least = max(AT_TERSE, of_whole.levels[-1])
-    return of_whole if of_plain.levels[-1] < least else replace(of_plain, settled=of_whole.settled)
+    threshold = max(AT_TERSE, of_whole.levels[-1])
+    return (
+        of_whole if of_plain.levels[-1] < threshold else replace(of_plain, settled=of_whole.settled)
+    )
 
 
 def _trades(readings: Sequence[Reading]) -> list[list[str | None]]:
