@@ -41,7 +41,7 @@ check() {
     "$PYTHON" -c 'import torch, peft, optimum, sklearn' 2>/dev/null ||
         fail "$PYTHON has no torch for training: pip install 'earshot[train]', or name another by PYTHON="
     if [ "$DEVICE" = cuda ]; then
-        "$PYTHON" -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' ||
+        "$PYTHON" -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' 2>/dev/null ||
             fail "torch finds no GPU: install its driver and a torch built for CUDA, or say DEVICE=cpu"
     fi
     [ -n "$TINY" ] || "$PYTHON" -m models.training.triage.present "$DATA" || exit 2
