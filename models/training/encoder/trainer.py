@@ -385,7 +385,7 @@ class Trainer:
             "device": "auto",
             "of_start": 0.0,
             "minutes": None,
-        }  # they do not change what is learned
+        }  # they may differ on the way; a budget of minutes bends the rate from there on
         if state["recipe"] | free != asdict(self.recipe) | free:
             raise RecipeError(
                 f"{path} belongs to another recipe; choose another --out or delete it"
