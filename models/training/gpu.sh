@@ -24,6 +24,7 @@ OUT=$(cd "$2" && pwd)
 cd "$(dirname "$0")/../.."
 DEVICE=${DEVICE:-cuda}
 TINY=${TINY:-}
+[ "$TINY" != 0 ] || TINY=
 MASKED_MINUTES=${MASKED_MINUTES:-4}
 ENCODER_MINUTES=${ENCODER_MINUTES:-4}
 CONFIGS=models/training/configs
@@ -41,10 +42,18 @@ check() {
     "$PYTHON" -c 'import torch, peft, optimum, sklearn' 2>/dev/null ||
         fail "$PYTHON has no torch for training: pip install 'earshot[train]', or name another by PYTHON="
     if [ "$DEVICE" = cuda ]; then
-        "$PYTHON" -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' ||
+        "$PYTHON" -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' 2>/dev/null ||
             fail "torch finds no GPU: install its driver and a torch built for CUDA, or say DEVICE=cpu"
     fi
     [ -n "$TINY" ] || "$PYTHON" -m models.training.triage.present "$DATA" || exit 2
+}
+
+# A step that is done says nothing of what it was done with: one OUT is of one TINY and one DATA.
+settings="TINY=$TINY DATA=$DATA"
+same_settings() {
+    [ -e "$OUT/settings" ] || return 0
+    before=$(cat "$OUT/settings")
+    [ "$before" = "$settings" ] || fail "$OUT was begun with $before, this is $settings: choose another OUT"
 }
 
 # recipe NAME SOURCE [LINE...]: a copy of configs/SOURCE as RECIPES/NAME.toml, with these lines.
@@ -124,7 +133,9 @@ recipes() {
 }
 
 started=$(date +%s)
+same_settings
 check
+printf '%s\n' "$settings" >"$OUT/settings"
 recipes
 step masked train masked masked
 step sentiment train sentiment sentiment

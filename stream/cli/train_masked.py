@@ -40,9 +40,9 @@ def train_masked(
 ) -> None:
     """Continue an encoder on texts without labels, by guessing masked words; write it to OUT/model.
 
-    A recipe of `train sentiment` takes the result as its `base`. Texts that something is measured
-    with are left out of the public sets. A run that was interrupted goes on from its last
-    checkpoint.
+    A recipe of `train sentiment` takes the result as its `base`. Texts that the encoder is measured
+    with are left out of the public sets; those that the replier is tested with are not. A run that
+    was interrupted goes on from its last checkpoint.
     """
     present(config, NO_RECIPE)
     for path in texts or ():

@@ -65,7 +65,9 @@ def call(text: str) -> list[dict[str, str]]:
 
 
 def earshot(*arguments: object):
-    return CliRunner().invoke(app, [*map(str, arguments)], catch_exceptions=False)
+    result = CliRunner().invoke(app, [*map(str, arguments)], catch_exceptions=False)
+    assert result.exit_code == 0, result.stderr
+    return result
 
 
 @pytest.fixture

@@ -1,9 +1,20 @@
 """The base that training starts from."""
 
+import re
+
 import pytest
 import torch
+from released import released_copy
+from transformers import DistilBertConfig, DistilBertModel
 
-from models.training.encoder.base import BaseError, load_base, mean_pooled, minilm_bert
+from models.artifact import default_artifact, load_artifact
+from models.training.encoder.base import (
+    BaseError,
+    base_in_story,
+    load_base,
+    mean_pooled,
+    minilm_bert,
+)
 from models.training.recipes import MINILM
 
 
@@ -46,6 +57,41 @@ def test_a_distilbert_in_a_local_folder_is_a_base(tmp_path):
     assert all(
         torch.equal(a, b) for a, b in zip(encoder.parameters(), again.parameters(), strict=True)
     )
+
+
+def test_a_story_names_a_folder_of_minilms_shape_by_its_weights(tmp_path):
+    encoder, _ = load_base(MINILM, layers=1)
+    encoder.save_pretrained(tmp_path / "one")
+    with torch.no_grad():
+        encoder.embeddings.word_embeddings.weight[7] += 1
+    encoder.save_pretrained(tmp_path / "two")
+
+    one, two = (base_in_story(str(tmp_path / name)) for name in ("one", "two"))
+
+    assert re.fullmatch(r"masked-[0-9a-f]{12}", one)
+    assert re.fullmatch(r"masked-[0-9a-f]{12}", two)
+    assert one != two
+    assert base_in_story(MINILM) == MINILM
+
+
+def test_a_story_names_a_folder_of_another_shape_where_it_is_read_from(tmp_path):
+    other = DistilBertConfig(vocab_size=50, dim=16, n_heads=2, hidden_dim=32, n_layers=1)
+    DistilBertModel(other).save_pretrained(tmp_path)
+
+    assert base_in_story(str(tmp_path)) == str(tmp_path)
+
+
+@pytest.mark.parametrize("base", ["masked-0123456789ab", "/nowhere/masked/model"])
+def test_a_model_is_read_whose_base_was_made_on_the_way_and_is_gone(tmp_path, base):
+    recipe = load_artifact(default_artifact()).story["recipe"] | {"base": base}
+    folder = released_copy(tmp_path / "model", "own-1", recipe=recipe)
+
+    (gone, tokens), (shipped, _) = (load_base(str(path)) for path in (folder, default_artifact()))
+
+    own = gone.state_dict()
+    assert all(torch.equal(weight, own[name]) for name, weight in shipped.state_dict().items())
+    sentence = "my bag is lost, again"
+    assert tokens.encode(sentence).ids == load_base(MINILM)[1].encode(sentence).ids
 
 
 def test_a_folder_that_is_not_there_is_an_error_that_names_it(tmp_path):

@@ -57,6 +57,14 @@ def test_a_gpu_is_taken_unless_the_recipe_wants_the_processor(monkeypatch):
     assert device_of("cpu").type == "cpu"
 
 
+def test_a_processor_s_bfloat16_says_nothing_of_another_device(monkeypatch):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True})
+    has_bfloat16 = precision.has_bfloat16.__wrapped__  # what it says is kept for the process
+
+    assert has_bfloat16("cpu")
+    assert not has_bfloat16(DEVICE.type)
+
+
 def test_no_tensor_of_a_run_is_left_behind_on_the_cpu(tiny_model, tmp_path, elsewhere):
     first = tiny_model.trainer
     recipe = replace(
@@ -66,7 +74,7 @@ def test_no_tensor_of_a_run_is_left_behind_on_the_cpu(tiny_model, tmp_path, else
         same_weight=1.0,
         index_weight=1.0,
         checkpoint_every=2,
-        minutes=1.0,
+        minutes=1000.0,
     )
     run = Trainer(recipe, first.corpus, tmp_path, lambda _: None)
 
@@ -101,6 +109,19 @@ def test_no_tensor_of_a_tuning_is_left_behind_on_the_cpu(tiny_model, elsewhere):
 
     assert not torch.equal(after["level.decide.weight"], before["level.decide.weight"])
     assert not torch.equal(after["complaint.decide.weight"], before["complaint.decide.weight"])
+
+
+def test_a_run_whose_minutes_are_over_learns_no_more_when_it_is_called_again(tiny_model, tmp_path):
+    first = tiny_model.trainer
+    recipe = replace(first.recipe, epochs=2, minutes=1e-6)
+    run = Trainer(recipe, first.corpus, tmp_path, lambda _: None)
+
+    run.run()
+    again = Trainer(recipe, first.corpus, tmp_path, lambda _: None)
+    again.run()
+
+    assert again.step == run.step == 1
+    assert all(torch.equal(again.best[name], weight) for name, weight in run.best.items())
 
 
 # The stand-in says that it is torch's "meta", which has no values to copy to; it has.

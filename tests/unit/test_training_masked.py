@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -11,8 +12,8 @@ import torch
 
 from models.training import recipes
 from models.training.corpus import unlabelled
-from models.training.corpus.data import Corpus, Example, part_of
-from models.training.corpus.unlabelled import own_texts, public_unlabelled
+from models.training.corpus.data import Corpus, DataError, Example, part_of
+from models.training.corpus.unlabelled import Unlabelled, own_texts, public_unlabelled
 from models.training.encoder.base import load_base
 from models.training.encoder.batches import tensors
 from models.training.encoder.masked import MaskedTraining
@@ -105,6 +106,32 @@ def test_a_run_ends_at_its_time(recipe, texts, tmp_path):
         MaskedTraining(
             replace(recipe, masked=0.3, checkpoint_every=9), texts, tmp_path, lambda _: None
         ).run()
+
+
+def test_a_run_does_not_go_on_with_other_texts(run, recipe, texts):
+    fewer = Unlabelled(texts.learned[:-1], texts.held_out)
+    moved = Unlabelled(texts.learned[:-1], [texts.learned[-1], *texts.held_out])
+
+    for other in (fewer, moved):
+        with pytest.raises(RecipeError, match="another recipe or other texts; choose another"):
+            MaskedTraining(recipe, other, run[0].out, lambda _: None).run()
+
+
+@pytest.mark.parametrize("kept", [-9, 40])
+def test_a_packed_file_that_was_cut_short_is_one_line(kept, tmp_path):
+    path = tmp_path / "texts.txt.gz"
+    path.write_bytes(gzip.compress(b"my bag is lost\n" * 2000)[:kept])
+
+    with pytest.raises(DataError, match=rf"^{path}: it cannot be read \(.+\)$"):
+        own_texts([path], 5)
+
+
+def test_a_packed_file_that_is_damaged_is_one_line(tmp_path):
+    path = tmp_path / "texts.txt.gz"
+    path.write_bytes(gzip.compress(b"my bag is lost\n")[:10] + b"\xff" * 40)
+
+    with pytest.raises(DataError, match=rf"^{path}: it cannot be read \(.+\)$"):
+        own_texts([path], 5)
 
 
 def test_texts_that_something_is_measured_with_are_not_learned(texts, monkeypatch, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -68,6 +69,7 @@ def test_its_recipes_are_those_of_the_shipped_model_each_after_the_one_before(tm
     written = stopped(tmp_path, MASKED_MINUTES="7", ENCODER_MINUTES="5")
     out = written.parent
 
+    assert (out / "settings").read_text(encoding="utf-8") == f"TINY= DATA={tmp_path}\n"
     assert read_masked_recipe(written / "masked.toml").minutes == 7
     for name in ("sentiment", "heads", "topics"):
         recipe = read_recipe(written / f"{name}.toml")
@@ -88,6 +90,22 @@ def test_its_recipes_are_those_of_the_shipped_model_each_after_the_one_before(tm
         }
 
 
+def test_what_was_begun_with_other_settings_is_not_gone_on_with(tmp_path):
+    out, other = tmp_path / "out", tmp_path / "other"
+    out.mkdir()
+    other.mkdir()
+    (out / "settings").write_text(f"TINY= DATA={tmp_path}\n", encoding="utf-8")
+    begun = f"gpu.sh: {out} was begun with TINY= DATA={tmp_path}, this is"
+
+    trial = run(tmp_path, out, TINY="1")
+    elsewhere = run(other, out, TINY="0")
+
+    assert trial.stderr == f"{begun} TINY=1 DATA={tmp_path}: choose another OUT\n"
+    assert elsewhere.stderr == f"{begun} TINY= DATA={other}: choose another OUT\n"
+    assert trial.returncode == elsewhere.returncode == 2
+    assert [file.name for file in out.iterdir()] == ["settings"]
+
+
 @pytest.mark.long
 @pytest.mark.by_hand
 def test_the_whole_chain_makes_a_model_and_does_nothing_twice(tmp_path):
@@ -106,3 +124,6 @@ def test_the_whole_chain_makes_a_model_and_does_nothing_twice(tmp_path):
     assert artifact.version in (out / "model" / "README.md").read_text(encoding="utf-8")
     assert artifact.version in first.stdout
     assert (out / "model" / HEAD).is_file()
+    recipe = artifact.story["recipe"]
+    assert recipe["base"].startswith("masked-")
+    assert str(tmp_path) not in json.dumps(recipe)

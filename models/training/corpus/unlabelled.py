@@ -1,8 +1,13 @@
-"""Texts without labels, for masked-language training: nothing that is measured is among them."""
+"""Texts without labels, for masked-language training: none that the encoder is measured with.
+
+What the replier is tested with is among them: its pairs are split by conversation, not by text.
+"""
 
 from __future__ import annotations
 
 import gzip
+import hashlib
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -26,6 +31,13 @@ class Unlabelled:
 
     learned: Sequence[str]
     held_out: Sequence[str]
+
+    def digest(self) -> str:
+        """SHA-256 of all texts, in their order."""
+        digest = hashlib.sha256(f"{len(self.learned)}\n".encode())
+        for text in chain(self.learned, self.held_out):
+            digest.update(f"{len(text)} {text}\n".encode("utf-8", "surrogatepass"))
+        return digest.hexdigest()
 
 
 def own_texts(files: Sequence[Path], held_out: int) -> Unlabelled:
@@ -77,8 +89,9 @@ def _texts_in(path: Path) -> Iterator[str]:
     try:
         with opener(path, "rt", encoding="utf-8", errors="replace") as file:
             yield from (line.strip() for line in file)
-    except OSError as error:
-        raise DataError(f"{path}: it cannot be read ({error.strerror or error})") from None
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"{path}: it cannot be read ({reason})") from None
 
 
 def _measured_keys(data: Path) -> Iterator[str]:

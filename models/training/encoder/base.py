@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,7 +12,8 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from transformers import AutoTokenizer, BertConfig, BertModel, DistilBertConfig, DistilBertModel
 
-from models.artifact import MODEL, STORY, load_artifact
+from models.artifact import MODEL, STORY, TOKENIZER, load_artifact
+from models.training.corpus.data import file_hash
 from models.training.encoder.restore import restore
 from models.training.errors import TrainingError
 from models.training.recipes import MINILM
@@ -20,6 +22,10 @@ from models.training.recipes import MINILM
 class BaseError(TrainingError):
     """The base cannot be found."""
 
+
+MASKED = "masked-"  # begins what a story calls a base of MiniLM's shape that was a folder
+# Of two configurations; how many layers there are the weights say.
+_SHAPE = ("vocab_size", "max_position_embeddings", "n_heads", "dim", "hidden_dim", "activation")
 
 # BERT's name of each weight of a layer, and DistilBERT's.
 _LAYER = {
@@ -66,19 +72,37 @@ def load_base(name: str, *, layers: int | None = None) -> tuple[DistilBertModel,
 
 def _released(folder: Path) -> tuple[DistilBertModel, Tokenizer]:
     """The encoder of a model directory, as the numbers that its INT8 weights stand for."""
-    recipe = load_artifact(folder).story["recipe"]
-    # Its shape; then its weights. A base that was made on the way has MiniLM's, and may be gone.
-    is_gone = Path(recipe["base"]).is_absolute() and not Path(recipe["base"]).exists()
-    name = MINILM if is_gone else recipe["base"]
-    encoder, tokenizer = load_base(name, layers=recipe["layers"])
+    base = load_artifact(folder).story["recipe"]["base"]
     weights = restore(folder / MODEL)
     own = {
         name.removeprefix("encoder."): value
         for name, value in weights.items()
         if name.startswith("encoder.")
     }
+    layers = {name.split(".")[2] for name in own if name.startswith("transformer.layer.")}
+    # Its shape; then its weights. A base that was made on the way has MiniLM's, and may be gone.
+    is_gone = Path(base).is_absolute() and not os.path.exists(base)  # never raises, unlike Path
+    encoder, _ = load_base(
+        MINILM if is_gone or base.startswith(MASKED) else base, layers=len(layers)
+    )
     encoder.load_state_dict(own)
-    return encoder, tokenizer
+    return encoder, Tokenizer.from_file(str(folder / TOKENIZER))
+
+
+def base_in_story(name: str) -> str:
+    """The base as a story names it: a folder of MiniLM's shape by a hash of its weights.
+
+    A path says nothing on another machine, and tells where the training was. Any other base is
+    named as it is, for a model's shape is read from there.
+    """
+    weights = Path(name) / "model.safetensors"
+    if name == MINILM or not weights.is_file():
+        return name
+    own = DistilBertConfig.from_pretrained(name)
+    whole = _layout(BertConfig.from_pretrained(minilm_folder()))
+    if any(getattr(own, key) != getattr(whole, key) for key in _SHAPE):
+        return name
+    return f"{MASKED}{file_hash(weights)[:12]}"
 
 
 def minilm_folder() -> Path:
@@ -111,20 +135,7 @@ def distilbert_from_bert(bert: BertModel) -> DistilBertModel:
 
     DistilBERT has no token types, so the one that is used (0) is folded into the positions.
     """
-    old = bert.config
-    config = DistilBertConfig(
-        vocab_size=old.vocab_size,
-        max_position_embeddings=old.max_position_embeddings,
-        n_layers=old.num_hidden_layers,
-        n_heads=old.num_attention_heads,
-        dim=old.hidden_size,
-        hidden_dim=old.intermediate_size,
-        activation=old.hidden_act,
-        pad_token_id=old.pad_token_id,
-        # fused attention's backward pass is several times slower on a CPU
-        attn_implementation="eager",
-    )
-    model = DistilBertModel(config)
+    model = DistilBertModel(_layout(bert.config))
     weights = bert.state_dict()
     token_type = weights.pop("embeddings.token_type_embeddings.weight")[0]
     weights["embeddings.position_embeddings.weight"] = (
@@ -136,6 +147,21 @@ def distilbert_from_bert(bert: BertModel) -> DistilBertModel:
     )
     model.eval()
     return model
+
+
+def _layout(old: BertConfig) -> DistilBertConfig:
+    return DistilBertConfig(
+        vocab_size=old.vocab_size,
+        max_position_embeddings=old.max_position_embeddings,
+        n_layers=old.num_hidden_layers,
+        n_heads=old.num_attention_heads,
+        dim=old.hidden_size,
+        hidden_dim=old.intermediate_size,
+        activation=old.hidden_act,
+        pad_token_id=old.pad_token_id,
+        # fused attention's backward pass is several times slower on a CPU
+        attn_implementation="eager",
+    )
 
 
 def _renamed(key: str) -> str:

@@ -32,7 +32,8 @@ from models.training.recipes import RecipeError
 MASKED, OTHER = 0.8, 0.9  # read as [MASK] below the first share, as any token below the second
 CHECKPOINT, MODEL = "checkpoint.pt", "model"
 SPECIALS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-_FREE = {"threads": 0, "device": "auto", "minutes": None}  # they do not change what is learned
+# They may differ on the way; a budget of minutes bends the rate from there on.
+_FREE = {"threads": 0, "device": "auto", "minutes": None}
 
 
 class Guesser(nn.Module):
@@ -52,7 +53,8 @@ class Guesser(nn.Module):
 class MaskedTraining:
     """One run: a recipe, its texts, a folder for checkpoints, the log and the encoder.
 
-    The masks of a step depend on the seed and its number alone, so that a run goes on bit for bit.
+    The masks of a step depend on the seed and its number alone, so that a run goes on to the same
+    bytes on a processor, without a budget of minutes: the rate follows the time that is over.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class MaskedTraining:
         self._before.eval().requires_grad_(False)
         self.guesser = Guesser(encoder.config.dim, encoder.config.vocab_size).to(self.device)
         self.weights = nn.ModuleDict({"encoder": self.encoder, "guesser": self.guesser})
+        self._digest = texts.digest()
         self._learned, self._held_out = self._ids(texts.learned), self._ids(texts.held_out)
         special = [self.tokenizer.token_to_id(token) for token in SPECIALS]
         self._special = torch.tensor([token for token in special if token is not None])
@@ -220,6 +223,7 @@ class MaskedTraining:
     def _checkpoint(self) -> None:
         state = {
             "recipe": asdict(self.recipe),
+            "texts": self._digest,
             "step": self.step,
             "minutes": self.minutes,
             "weights": self.weights.state_dict(),
@@ -236,9 +240,13 @@ class MaskedTraining:
         if not path.exists():
             return
         state = torch.load(path, weights_only=True, map_location="cpu")
-        if state["recipe"] | _FREE != asdict(self.recipe) | _FREE:
+        if (
+            state["recipe"] | _FREE != asdict(self.recipe) | _FREE
+            or state.get("texts") != self._digest
+        ):
             raise RecipeError(
-                f"{path} belongs to another recipe; choose another --out or delete it"
+                f"{path} belongs to another recipe or other texts;"
+                " choose another --out or delete it"
             )
         self.weights.load_state_dict(state["weights"])
         self.best, self.best_loss = state["best"], state["best_loss"]

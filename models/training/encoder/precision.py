@@ -36,10 +36,12 @@ def device_of(name: Device) -> torch.device:
 def has_bfloat16(kind: str = "cpu") -> bool:
     """True where this processor (AMX or AVX-512 BF16; Arm's BF16) or GPU multiplies bfloat16.
 
-    kind: the type of a device.
+    kind: the type of a device; of any other it is False.
     """
     if kind == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if kind != "cpu":
+        return False
     capabilities = torch.cpu.get_capabilities()
     return bool(
         capabilities.get("amx_bf16") or capabilities.get("avx512_bf16") or capabilities.get("bf16")

@@ -132,8 +132,8 @@ class Trainer:
         self.model.train()
         for epoch, steps in enumerate(self.steps):
             for number, (indices, width) in enumerate(self._batches(epoch), 1):
-                if done + number <= self.step:
-                    continue  # done before the run was interrupted
+                if done + number <= self.step or self._late():
+                    continue  # done before the run was interrupted, or its time was over
                 losses.append(self._learn(indices, width, self._progress(total)))
                 self.step += 1
                 self.minutes = (time.monotonic() - started) / 60
@@ -147,7 +147,7 @@ class Trainer:
                 if self.step % self.recipe.checkpoint_every == 0:
                     self._checkpoint()
             if self._late():
-                self._look(epoch + number / steps)
+                self._look(epoch + (self.step - done) / steps)
                 break
             done += steps
         self._checkpoint()
@@ -385,7 +385,7 @@ class Trainer:
             "device": "auto",
             "of_start": 0.0,
             "minutes": None,
-        }  # they do not change what is learned
+        }  # they may differ on the way; a budget of minutes bends the rate from there on
         if state["recipe"] | free != asdict(self.recipe) | free:
             raise RecipeError(
                 f"{path} belongs to another recipe; choose another --out or delete it"

@@ -350,7 +350,7 @@ def _triage_story(recipe: Recipe, start: Artifact, story: Mapping[str, Any]) -> 
         return {}
     return {
         "recipe": before["recipe"],
-        "heads": asdict(recipe) | {"start": start.version},
+        "heads": asdict(recipe) | {"start": start.version, "base": story["recipe"]["base"]},
         "labels": {**before["labels"], **story["labels"]},
         "urgency": before["urgency"],
         "triage": before["triage"],

@@ -17,13 +17,14 @@ import torch
 from numpy.typing import NDArray
 
 from models.analyzer import LABELS, Analyzer, softmax
-from models.artifact import CARD, FORMAT, MODEL, STORY, TOKENIZER, sha256
+from models.artifact import CARD, FORMAT, MODEL, STORY, TOKENIZER, load_artifact, sha256
 from models.encoder import Encoder
 from models.taxonomy.classifier import read_taxonomy
 from models.text import READING, normalize
 from models.training.corpus.data import Corpus, Example, file_hash
 from models.training.embed_examples import with_places
 from models.training.encoder import out_of_distribution as strange
+from models.training.encoder.base import base_in_story
 from models.training.encoder.batches import TASKS, Encoded, predict
 from models.training.encoder.network import Network, merged
 from models.training.encoder.recipe import Recipe
@@ -211,7 +212,8 @@ def story_of(
         " probabilities calibrated by the temperature",
         **THRESHOLDS,
         "files": files,
-        "recipe": asdict(recipe),
+        "recipe": asdict(recipe)
+        | {"base": base_in_story(recipe.base), "start": start and _start_in_story(Path(start))},
         "data": dict(corpus.hashes)
         | ({} if start is None else {"start": _start_hash(Path(start))}),
         "texts": _sizes(corpus),
@@ -221,6 +223,16 @@ def story_of(
         "test": {},
         "understood": {},
     }
+
+
+def _start_in_story(start: Path) -> str:
+    """The start as the recipe names it, but by no path of one machine; its hash stands in `data`.
+
+    That is a model directory's version, a checkpoint's name with its run's.
+    """
+    if not start.is_absolute():
+        return str(start)
+    return load_artifact(start).version if start.is_dir() else f"{start.parent.name}/{start.name}"
 
 
 def _start_hash(start: Path) -> str:

@@ -74,8 +74,13 @@ def successor_of(start: Artifact, out: Path) -> Iterator[Path]:
     """A directory beside `out` with the files of `start`, its own taxonomy and examples too.
 
     It is removed in the end, where `release_successor` has not put it in the place of `out`. Raises
-    TrainingError where it cannot be written.
+    TrainingError where it cannot be written, where `out` is the start itself, and where there is
+    anything there but a model directory.
     """
+    if out.resolve() == start.folder.resolve():
+        raise TrainingError(f"{out} is the model that is taught: choose another --out")
+    if out.exists() and not (out / STORY).is_file():
+        raise TrainingError(f"{out} is no model directory: choose another --out or move it away")
     model = out.parent / f".{out.name}.spare"
     shutil.rmtree(model, ignore_errors=True)
     try:
@@ -116,9 +121,23 @@ def release_successor(start: Artifact, model: Path, out: Path, lesson: Lesson) -
         hand_on_calls(start, model, story["version"])
     (model / STORY).write_text(json.dumps(story, indent=1) + "\n", encoding="utf-8")
     (model / CARD).write_text(_card(start, story, lesson, step), encoding="utf-8")
-    shutil.rmtree(out, ignore_errors=True)
-    model.rename(out)
+    _put(model, out)
     return story
+
+
+def _put(model: Path, out: Path) -> None:
+    """Put the model where `out` was, which stays until then. Raises TrainingError if it fails."""
+    old = out.parent / f".{out.name}.before"
+    try:
+        if out.exists():
+            shutil.rmtree(old, ignore_errors=True)
+            out.rename(old)
+        model.rename(out)
+    except OSError as error:
+        if old.exists() and not out.exists():
+            old.rename(out)
+        raise TrainingError(f"{out}: it cannot be written ({error.strerror})") from None
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _card(
