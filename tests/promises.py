@@ -140,6 +140,7 @@ PROMISES = {
         "unit/test_answers_to_kinds",
         "unit/test_answers_reread",
         "unit/test_answers_reread_more",
+        "unit/test_answers_misread",
         "integration/test_grave_replies",
         "integration/test_outbox",
         "integration/test_replies*",

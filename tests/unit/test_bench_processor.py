@@ -91,10 +91,18 @@ def test_the_machine_is_named_by_what_makes_the_model_fast(monkeypatch):
         assert machine()["instructions"] == names
 
 
+def environment_of(pid: int) -> dict[str, str]:
+    """Of a process that may just be taking its program's place: it has none for that moment."""
+    process, until = psutil.Process(pid), time.monotonic() + 60
+    while not (environment := process.environ()) and time.monotonic() < until:
+        time.sleep(0.01)
+    return environment
+
+
 def test_a_measured_worker_finds_the_settings_of_the_measurement(tmp_path, monkeypatch):
     monkeypatch.setenv("EARSHOT_DRAFTS", "true")
     with worker_process(tmp_path, settings={"EARSHOT_DRAFTS": "false"}) as worker:
-        environment = psutil.Process(worker.pid).environ()
+        environment = environment_of(worker.pid)
 
     assert environment["EARSHOT_DRAFTS"] == "false"
     assert environment["EARSHOT_HOME"] == str(tmp_path)
