@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,6 +18,7 @@ from stream.cli.options import (
     CurrentModel,
     FromCorrections,
     JudgedRows,
+    PublicData,
     present,
     require,
     say_fallback,
@@ -132,9 +132,7 @@ def train_calls(
         typer.Argument(help="A folder or file of your own calls; the public sets otherwise."),
     ] = None,
     labels: Labels = None,
-    data: Annotated[
-        Path | None, typer.Option(help="Directory of the public data sets; EARSHOT_SHARED/data.")
-    ] = None,
+    data: PublicData = None,
     model: Annotated[
         Path | None,
         typer.Option("--model", help="Directory of the model to teach; the one in use otherwise."),
@@ -161,8 +159,7 @@ def train_calls(
         return
     present(calls)
     present(labels)
-    if importlib.util.find_spec("scipy") is None:
-        raise UserError("training needs more packages: pip install 'earshot[train]'")
+    require(("scipy",), "training")
     from models.training.calls.train import train_calls as run
     from models.training.errors import TrainingError
     from stream.bootstrap.loading import model_folder

@@ -11,7 +11,14 @@ import typer
 
 from stream.cli import show
 from stream.cli.corrections import write_corrections
-from stream.cli.options import NO_RECIPE, present, require
+from stream.cli.options import (
+    NO_RECIPE,
+    PublicData,
+    RunFolder,
+    TrainingRecipe,
+    present,
+    require,
+)
 from stream.cli.released import released
 from stream.cli.training_bar import watched
 from stream.errors import UserError
@@ -32,13 +39,9 @@ def add_training(train: typer.Typer) -> None:
 
 
 def train_sentiment(
-    config: Annotated[Path, typer.Argument(help="A recipe; see models/training/configs.")],
-    out: Annotated[
-        Path | None, typer.Option(help="Directory of the run; runs/NAME otherwise.")
-    ] = None,
-    data: Annotated[
-        Path | None, typer.Option(help="Directory of the public data sets; EARSHOT_SHARED/data.")
-    ] = None,
+    config: TrainingRecipe,
+    out: RunFolder = None,
+    data: PublicData = None,
     preferences: Annotated[
         Path | None,
         typer.Option(help="CSV with text,better,worse: pairs to learn from beside the labels."),

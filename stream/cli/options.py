@@ -34,6 +34,14 @@ ChosenBackend = Annotated[
     Backend | None,
     typer.Option(help="Who judges: local, or llm (EARSHOT_LLM_URL). EARSHOT_BACKEND otherwise."),
 ]
+TrainingRecipe = Annotated[Path, typer.Argument(help="A recipe; see models/training/configs.")]
+RunFolder = Annotated[
+    Path | None, typer.Option("--out", help="Directory of the run; runs/NAME otherwise.")
+]
+PublicData = Annotated[
+    Path | None,
+    typer.Option("--data", help="Directory of the public data sets; EARSHOT_SHARED/data."),
+]
 Backends = Annotated[
     list[str],
     typer.Argument(

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from stream.cli import calls, lab, train_complaints, train_llm, train_masked, train_triage
-from stream.cli.options import NO_RECIPE, present
+from stream.cli.options import (
+    NO_RECIPE,
+    PublicData,
+    RunFolder,
+    TrainingRecipe,
+    present,
+    require,
+)
 from stream.cli.training_bar import watched
 from stream.errors import UserError
 
@@ -31,13 +37,9 @@ def add_to(app: typer.Typer) -> None:
 
 @train.command("replies")
 def train_replies(
-    config: Annotated[Path, typer.Argument(help="A recipe; see models/training/configs.")],
-    out: Annotated[
-        Path | None, typer.Option(help="Directory of the run; runs/NAME otherwise.")
-    ] = None,
-    data: Annotated[
-        Path | None, typer.Option(help="Directory of the public data sets; EARSHOT_SHARED/data.")
-    ] = None,
+    config: TrainingRecipe,
+    out: RunFolder = None,
+    data: PublicData = None,
     from_edits: Annotated[
         Path | None,
         typer.Option(
@@ -52,8 +54,7 @@ def train_replies(
     """
     present(config, NO_RECIPE)
     present(from_edits, "the edits cannot be read (No such file or directory)")
-    if importlib.util.find_spec("torch") is None:
-        raise UserError("training needs more packages: pip install 'earshot[train]'")
+    require(("torch",), "training")
     from models.training.errors import TrainingError
     from models.training.replies.train import train_replies as run
 

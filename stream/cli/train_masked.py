@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +9,14 @@ from typing import Annotated
 import typer
 
 from stream.cli import show
-from stream.cli.options import NO_RECIPE, present
+from stream.cli.options import (
+    NO_RECIPE,
+    PublicData,
+    RunFolder,
+    TrainingRecipe,
+    present,
+    require,
+)
 from stream.cli.training_bar import watched
 from stream.errors import UserError
 
@@ -20,7 +26,7 @@ def add_to(train: typer.Typer) -> None:
 
 
 def train_masked(
-    config: Annotated[Path, typer.Argument(help="A recipe; see models/training/configs.")],
+    config: TrainingRecipe,
     texts: Annotated[
         list[Path] | None,
         typer.Option(
@@ -28,12 +34,8 @@ def train_masked(
             " repeated. The recipe's otherwise, or the public sets."
         ),
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Directory of the run; runs/NAME otherwise.")
-    ] = None,
-    data: Annotated[
-        Path | None, typer.Option(help="Directory of the public data sets; EARSHOT_SHARED/data.")
-    ] = None,
+    out: RunFolder = None,
+    data: PublicData = None,
     minutes: Annotated[
         float | None, typer.Option(min=0, help="End by then, whatever is left of the texts.")
     ] = None,
@@ -47,8 +49,7 @@ def train_masked(
     present(config, NO_RECIPE)
     for path in texts or ():
         present(path)
-    if importlib.util.find_spec("torch") is None:
-        raise UserError("training needs more packages: pip install 'earshot[train]'")
+    require(("torch",), "training")
     from models.training.corpus.data import shared_data
     from models.training.corpus.unlabelled import own_texts, public_unlabelled
     from models.training.encoder.masked import MaskedTraining

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +10,12 @@ import typer
 
 from stream.cli import show
 from stream.cli.corrections import write_levels
-from stream.cli.options import FromCorrections, present, settings_with
+from stream.cli.options import (
+    FromCorrections,
+    present,
+    require,
+    settings_with,
+)
 from stream.cli.plain import quantity
 from stream.cli.released import released
 from stream.cli.training_bar import watched
@@ -60,8 +64,7 @@ def train_triage(
         labels = (out or Path("runs") / "levels") / "levels.csv"
         print(f"{labels}: {quantity(write_levels(labels), 'label')}", file=sys.stderr)
     present(labels)
-    if importlib.util.find_spec("torch") is None:
-        raise UserError("training needs more packages: pip install 'earshot[train]'")
+    require(("torch",), "training")
     from models.training.errors import TrainingError
 
     folder = out or Path("runs") / labels.stem

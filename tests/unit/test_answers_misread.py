@@ -3,25 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from answered import draft
 from growth import is_superlinear, repeated
 
 from models.replier.answers import answers
-from models.replier.draft import ReplyRequest
-from models.replier.replier import Replier
-
-BRAND = "SkyNorth"
-
-
-@pytest.fixture(scope="module")
-def replier():
-    return Replier()
-
-
-def draft(replier: Replier, text: str, mood: str, **known) -> str:
-    known = {"trade": "airline", "severity": {"negative": 2}.get(mood, 0), **known}
-    request = ReplyRequest(text, BRAND, "other", None, mood, **known)
-    return replier([request])[0].text.lower()
-
 
 LONG = (
     "My line has been dead since Friday and I work from home. I rang three times, the first person "
@@ -42,8 +27,8 @@ LONG = (
         "I'd like it solved now.",
     ],
 )
-def test_a_demand_at_the_end_of_a_long_complaint_gets_no_goodbye(replier, end):
-    assert "anything else" not in draft(replier, LONG + end, "negative", trade="telecom")
+def test_a_demand_at_the_end_of_a_long_complaint_gets_no_goodbye(end):
+    assert "anything else" not in draft(LONG + end, "negative", trade="telecom")
 
 
 @pytest.mark.parametrize(
@@ -56,8 +41,8 @@ def test_a_demand_at_the_end_of_a_long_complaint_gets_no_goodbye(replier, end):
         "Your robot said: resolved now.",
     ],
 )
-def test_what_others_call_mended_gets_no_goodbye(replier, end):
-    assert "anything else" not in draft(replier, LONG + end, "negative", trade="telecom")
+def test_what_others_call_mended_gets_no_goodbye(end):
+    assert "anything else" not in draft(LONG + end, "negative", trade="telecom")
 
 
 @pytest.mark.parametrize(
@@ -70,8 +55,8 @@ def test_what_others_call_mended_gets_no_goodbye(replier, end):
         "Looks like it's all resolved now!",
     ],
 )
-def test_what_the_writer_calls_mended_gets_one(replier, end):
-    assert "anything else" in draft(replier, LONG + end, "negative", trade="telecom")
+def test_what_the_writer_calls_mended_gets_one(end):
+    assert "anything else" in draft(LONG + end, "negative", trade="telecom")
 
 
 @pytest.mark.parametrize(
@@ -90,8 +75,8 @@ def test_what_the_writer_calls_mended_gets_one(replier, end):
     ],
 )
 @pytest.mark.parametrize("mood", ["negative", "neutral"])
-def test_what_is_stuck_or_tiresome_traps_nobody(replier, text, mood):
-    assert "emergency" not in draft(replier, text, mood)
+def test_what_is_stuck_or_tiresome_traps_nobody(text, mood):
+    assert "emergency" not in draft(text, mood)
 
 
 @pytest.mark.parametrize(
@@ -107,8 +92,8 @@ def test_what_is_stuck_or_tiresome_traps_nobody(replier, text, mood):
     ],
 )
 @pytest.mark.parametrize("gravity", [None, "danger"])
-def test_who_cannot_get_out_is_sent_to_the_emergency_services(replier, text, gravity):
-    words = draft(replier, text, "negative", gravity=gravity)
+def test_who_cannot_get_out_is_sent_to_the_emergency_services(text, gravity):
+    words = draft(text, "negative", gravity=gravity)
 
     assert "emergency services" in words
     assert "away from it" not in words
@@ -125,17 +110,17 @@ def test_who_cannot_get_out_is_sent_to_the_emergency_services(replier, text, gra
     ],
 )
 @pytest.mark.parametrize("reason", [None, "chatter"])
-def test_who_misses_something_that_we_have_is_not_thanked_for_a_mention(replier, text, reason):
-    words = draft(replier, text, "neutral", reason=reason)
+def test_who_misses_something_that_we_have_is_not_thanked_for_a_mention(text, reason):
+    words = draft(text, "neutral", reason=reason)
 
     assert "mention" not in words
     assert "if you need anything" not in words
 
 
-def test_the_door_of_a_machine_with_a_child_inside_is_grave(replier):
+def test_the_door_of_a_machine_with_a_child_inside_is_grave():
     text = "The door of your washing machine is locked with my child inside"
 
-    assert "emergency services" in draft(replier, text, "negative")
+    assert "emergency services" in draft(text, "negative")
 
 
 @pytest.mark.parametrize("beginning", [". It is fixed now", ". They say that it is fixed now"])

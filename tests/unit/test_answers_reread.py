@@ -5,28 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
+from answered import GLAD, LEAVE, draft
 from benchmarks.drafts import fresh, main, tally_again
 
-from models.replier.draft import ReplyRequest
-from models.replier.replier import Replier, default_replier
-
-BRAND = "SkyNorth"
-
-
-@pytest.fixture(scope="module")
-def replier():
-    return Replier()
-
-
-def draft(replier: Replier, text: str, mood: str, topic: str = "other", **known) -> str:
-    severity = known.pop("severity", {"negative": 2}.get(mood, 0))
-    known = {"trade": "airline", **known}
-    request = ReplyRequest(text, BRAND, topic, None, mood, severity, **known)
-    return replier([request])[0].text.lower()
-
-
-GLAD = re.compile(r"welcome|any time!|happy to help|lovely|great to hear|kind words|made our day")
-LEAVE = re.compile(r"we're here if|anything else|where to find us")
+from models.replier.replier import default_replier
 
 
 @pytest.mark.parametrize(
@@ -40,8 +22,8 @@ LEAVE = re.compile(r"we're here if|anything else|where to find us")
     ],
 )
 @pytest.mark.parametrize("reason", [None, "praise", "thanks_solved"])
-def test_a_wry_face_is_no_praise(replier, text, reason):
-    assert not GLAD.search(draft(replier, text, "positive", reason=reason))
+def test_a_wry_face_is_no_praise(text, reason):
+    assert not GLAD.search(draft(text, "positive", reason=reason))
 
 
 @pytest.mark.parametrize(
@@ -55,16 +37,16 @@ def test_a_wry_face_is_no_praise(replier, text, reason):
     ],
 )
 @pytest.mark.parametrize("mood", ["neutral", "positive"])
-def test_thanks_in_front_of_an_open_need_get_no_goodbye(replier, text, mood):
-    words = draft(replier, text, mood)
+def test_thanks_in_front_of_an_open_need_get_no_goodbye(text, mood):
+    words = draft(text, mood)
 
     assert not GLAD.search(words)
     assert not LEAVE.search(words)
 
 
 @pytest.mark.parametrize("text", ["thanks, I can't thank you enough", "Thanks, that did it!"])
-def test_thanks_by_themselves_still_get_a_welcome(replier, text):
-    assert GLAD.search(draft(replier, text, "positive"))
+def test_thanks_by_themselves_still_get_a_welcome(text):
+    assert GLAD.search(draft(text, "positive"))
 
 
 @pytest.mark.parametrize(
@@ -78,8 +60,8 @@ def test_thanks_by_themselves_still_get_a_welcome(replier, text):
     ],
 )
 @pytest.mark.parametrize("mood", ["neutral", "positive"])
-def test_a_fault_told_without_anger_is_looked_at(replier, text, mood):
-    words = draft(replier, text, mood, "website and app", trade="streaming", reason="quality")
+def test_a_fault_told_without_anger_is_looked_at(text, mood):
+    words = draft(text, mood, "website and app", trade="streaming", reason="quality")
 
     assert "look" in words
     assert not LEAVE.search(words)
@@ -95,8 +77,8 @@ def test_a_fault_told_without_anger_is_looked_at(replier, text, mood):
         "No sign where to pick up our bags",
     ],
 )
-def test_who_picks_something_up_waits_for_no_phone(replier, text):
-    words = draft(replier, text, "negative", "customer service")
+def test_who_picks_something_up_waits_for_no_phone(text):
+    words = draft(text, "negative", "customer service")
 
     assert "on the phone" not in words
     assert "get through" not in words
@@ -112,8 +94,8 @@ def test_who_picks_something_up_waits_for_no_phone(replier, text):
         "would anybody pick up your phones today",
     ],
 )
-def test_a_phone_that_nobody_picks_up_is_one(replier, text):
-    words = draft(replier, text, "negative", "customer service")
+def test_a_phone_that_nobody_picks_up_is_one(text):
+    words = draft(text, "negative", "customer service")
 
     assert re.search("on the phone|get through", words)
 
@@ -128,8 +110,8 @@ def test_a_phone_that_nobody_picks_up_is_one(replier, text):
         "The call centre lied to me twice today",
     ],
 )
-def test_a_rude_voice_on_the_phone_is_about_manners(replier, text):
-    assert "treat" in draft(replier, text, "negative", "customer service")
+def test_a_rude_voice_on_the_phone_is_about_manners(text):
+    assert "treat" in draft(text, "negative", "customer service")
 
 
 @pytest.mark.parametrize(
@@ -142,8 +124,8 @@ def test_a_rude_voice_on_the_phone_is_about_manners(replier, text):
         "Sunset over the wing of an @SkyNorth jet, with tea",
     ],
 )
-def test_talk_about_us_is_promised_no_look(replier, text):
-    words = draft(replier, text, "neutral")
+def test_talk_about_us_is_promised_no_look(text):
+    words = draft(text, "neutral")
 
     assert "look" not in words
     assert "thank" in words
@@ -159,8 +141,8 @@ def test_talk_about_us_is_promised_no_look(replier, text):
         "No trouble to check in, yet the meal I chose is gone",
     ],
 )
-def test_who_has_checked_in_has_no_trouble_with_that(replier, text):
-    assert "checking in" not in draft(replier, text, "negative", "check-in and boarding")
+def test_who_has_checked_in_has_no_trouble_with_that(text):
+    assert "checking in" not in draft(text, "negative", "check-in and boarding")
 
 
 @pytest.mark.parametrize(
@@ -173,8 +155,8 @@ def test_who_has_checked_in_has_no_trouble_with_that(replier, text):
         "Still sitting in flight 12 behind a snow plough",
     ],
 )
-def test_a_flight_that_is_named_is_not_asked_for(replier, text):
-    words = draft(replier, text, "negative", "delay and cancellation")
+def test_a_flight_that_is_named_is_not_asked_for(text):
+    words = draft(text, "negative", "delay and cancellation")
 
     assert not re.search(r"which flight|flight number|what is your flight", words)
 

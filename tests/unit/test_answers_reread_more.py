@@ -5,27 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-
-from models.replier.draft import ReplyRequest
-from models.replier.replier import Replier
-
-BRAND = "SkyNorth"
-
-
-@pytest.fixture(scope="module")
-def replier():
-    return Replier()
-
-
-def draft(replier: Replier, text: str, mood: str, topic: str = "other", **known) -> str:
-    severity = known.pop("severity", {"negative": 2}.get(mood, 0))
-    known = {"trade": "airline", **known}
-    request = ReplyRequest(text, BRAND, topic, None, mood, severity, **known)
-    return replier([request])[0].text.lower()
-
-
-GLAD = re.compile(r"welcome|any time!|happy to help|lovely|great to hear|kind words|made our day")
-LEAVE = re.compile(r"we're here if|anything else|where to find us")
+from answered import GLAD, LEAVE, draft
 
 LONG = (
     "I have the newest version and tried all that your page says. Then your colleague told me to "
@@ -44,8 +24,8 @@ LONG = (
         "It's resolved now. Thank you",
     ],
 )
-def test_a_long_story_that_ends_well_is_no_case_any_more(replier, end):
-    words = draft(replier, LONG + end, "negative", trade="software", severity=1)
+def test_a_long_story_that_ends_well_is_no_case_any_more(end):
+    words = draft(LONG + end, "negative", trade="software", severity=1)
 
     assert "case" not in words
     assert "anything else" in words
@@ -61,8 +41,8 @@ def test_a_long_story_that_ends_well_is_no_case_any_more(replier, end):
         "It never works again.",
     ],
 )
-def test_a_long_story_that_does_not_end_well_is_a_case(replier, end):
-    words = draft(replier, LONG + end, "negative", trade="software", severity=1)
+def test_a_long_story_that_does_not_end_well_is_a_case(end):
+    words = draft(LONG + end, "negative", trade="software", severity=1)
 
     assert "anything else" not in words
 
@@ -77,8 +57,8 @@ def test_a_long_story_that_does_not_end_well_is_a_case(replier, end):
         "We are delayed again, will I make my next one?",
     ],
 )
-def test_a_calm_question_in_trouble_is_answered_with_regret(replier, text):
-    words = draft(replier, text, "neutral", "delay and cancellation", severity=2)
+def test_a_calm_question_in_trouble_is_answered_with_regret(text):
+    words = draft(text, "neutral", "delay and cancellation", severity=2)
 
     assert "sorry" in words
     assert "direct message" in words
@@ -95,8 +75,8 @@ def test_a_calm_question_in_trouble_is_answered_with_regret(replier, text):
     ],
 )
 @pytest.mark.parametrize("mood", ["neutral", "negative"])
-def test_a_stolen_account_is_fraud(replier, text, mood):
-    words = draft(replier, text, mood, "account", trade="software")
+def test_a_stolen_account_is_fraud(text, mood):
+    words = draft(text, mood, "account", trade="software")
 
     assert "passwords" in words
 
@@ -112,8 +92,8 @@ def test_a_stolen_account_is_fraud(replier, text, mood):
     ],
 )
 @pytest.mark.parametrize("mood", ["positive", "negative"])
-def test_food_that_was_thrown_away_was_not_right(replier, text, mood):
-    words = draft(replier, text, mood, "product", trade="supermarket")
+def test_food_that_was_thrown_away_was_not_right(text, mood):
+    words = draft(text, mood, "product", trade="supermarket")
 
     assert "sorry" in words
     assert not GLAD.search(words)
@@ -129,8 +109,8 @@ def test_food_that_was_thrown_away_was_not_right(replier, text, mood):
         "Shocking service, as ever",
     ],
 )
-def test_a_mild_complaint_is_a_complaint(replier, text):
-    assert "sorry" in draft(replier, text, "negative", severity=0)
+def test_a_mild_complaint_is_a_complaint(text):
+    assert "sorry" in draft(text, "negative", severity=0)
 
 
 @pytest.mark.parametrize(
@@ -143,8 +123,8 @@ def test_a_mild_complaint_is_a_complaint(replier, text):
         "On the plane still, waiting for your response and for a gate for an hour",
     ],
 )
-def test_an_answer_that_others_owe_is_not_ours(replier, text):
-    words = draft(replier, text, "negative", "delay and cancellation", reason="no_answer")
+def test_an_answer_that_others_owe_is_not_ours(text):
+    words = draft(text, "negative", "delay and cancellation", reason="no_answer")
 
     assert not re.search(r"not had an answer|for an answer|for a reply", words)
 
@@ -159,8 +139,8 @@ def test_an_answer_that_others_owe_is_not_ours(replier, text):
         "The drivers have done a fantastic job in this snow, thanks, late or not",
     ],
 )
-def test_praise_of_a_good_job_stays_praise_where_it_was_late(replier, text):
-    words = draft(replier, text, "negative", "delay and cancellation", severity=0)
+def test_praise_of_a_good_job_stays_praise_where_it_was_late(text):
+    words = draft(text, "negative", "delay and cancellation", severity=0)
 
     assert "team" in words
     assert "sorry" not in words
@@ -176,8 +156,8 @@ def test_praise_of_a_good_job_stays_praise_where_it_was_late(replier, text):
         "They did a great job ignoring us, thank you",
     ],
 )
-def test_a_good_job_of_harm_is_no_praise(replier, text):
-    words = draft(replier, text, "negative", "delay and cancellation", severity=1)
+def test_a_good_job_of_harm_is_no_praise(text):
+    words = draft(text, "negative", "delay and cancellation", severity=1)
 
     assert "sorry" in words
 
@@ -199,8 +179,8 @@ KIND_WORDS = (
         "I want to commend your staff at the desk.",
     ],
 )
-def test_a_long_letter_of_thanks_is_passed_on(replier, end):
-    assert "team" in draft(replier, KIND_WORDS + end, "positive")
+def test_a_long_letter_of_thanks_is_passed_on(end):
+    assert "team" in draft(KIND_WORDS + end, "positive")
 
 
 @pytest.mark.parametrize(
@@ -213,8 +193,8 @@ def test_a_long_letter_of_thanks_is_passed_on(replier, end):
         "Boarding groups mean that my seat in the front is no use",
     ],
 )
-def test_the_order_of_boarding_is_no_seat(replier, text):
-    assert "sorry about the seat" not in draft(replier, text, "negative", "check-in and boarding")
+def test_the_order_of_boarding_is_no_seat(text):
+    assert "sorry about the seat" not in draft(text, "negative", "check-in and boarding")
 
 
 @pytest.mark.parametrize(
@@ -227,8 +207,8 @@ def test_the_order_of_boarding_is_no_seat(replier, text):
         "No excuse for such dirty trays",
     ],
 )
-def test_dirt_is_no_fault_of_a_device(replier, text):
-    words = draft(replier, text, "negative", trade=None, reason="quality")
+def test_dirt_is_no_fault_of_a_device(text):
+    words = draft(text, "negative", trade=None, reason="quality")
 
     assert "what else have you noticed" not in words
     assert "anything else that you notice" not in words
@@ -244,8 +224,8 @@ def test_dirt_is_no_fault_of_a_device(replier, text):
         "It is at the shop but will tomorrow morning",
     ],
 )
-def test_who_will_try_it_later_is_asked_how_it_went(replier, text):
-    words = draft(replier, text, "neutral", trade="streaming", reason="chatter")
+def test_who_will_try_it_later_is_asked_how_it_went(text):
+    words = draft(text, "neutral", trade="streaming", reason="chatter")
 
     assert re.search("how it goes|what you find", words)
 
@@ -255,8 +235,8 @@ def test_who_will_try_it_later_is_asked_how_it_went(replier, text):
     ["Of course! It's Chrome OS", "And I have a brand new 8", "and it's the blue one, row 2",
      "of course, my number is 7", "And on my tablet, the small one"],
 )  # fmt: skip
-def test_particulars_in_good_humour_get_no_goodbye(replier, text):
-    words = draft(replier, text, "positive", trade="streaming")
+def test_particulars_in_good_humour_get_no_goodbye(text):
+    words = draft(text, "positive", trade="streaming")
 
     assert "look" in words
     assert not LEAVE.search(words)
@@ -272,13 +252,13 @@ def test_particulars_in_good_humour_get_no_goodbye(replier, text):
         "Stuck in the lift of your car park",
     ],
 )
-def test_who_is_trapped_is_not_told_to_keep_away(replier, text):
-    words = draft(replier, text, "negative", gravity="danger")
+def test_who_is_trapped_is_not_told_to_keep_away(text):
+    words = draft(text, "negative", gravity="danger")
 
     assert "emergency services" in words
     assert "away from it" not in words
 
 
 @pytest.mark.parametrize("text", ["Your heater melts its own plug", "the step is loose, a child"])
-def test_other_danger_is_to_be_kept_away_from(replier, text):
-    assert "away from it" in draft(replier, text, "negative", gravity="danger")
+def test_other_danger_is_to_be_kept_away_from(text):
+    assert "away from it" in draft(text, "negative", gravity="danger")

@@ -95,7 +95,7 @@ def train_corrected(table: Path, start: Artifact, out: Path, say: Print = print)
         rows = {f"corrections.{task}": added.same_rows() for task, added in additions.items()}
         subject = f"{', '.join(heads)} by what people corrected"
         lesson = Lesson("corrected", sha256(model / MODEL), subject, checks, rows, facts)
-        return release_successor(start, model, out, lesson)
+        return release_successor(start, model, lesson)
 
 
 def anchors() -> list[str]:

@@ -80,7 +80,7 @@ def train_corrected_calls(
     with successor_of(start, out) as model:
         (model / HEAD).write_text(head.as_json(), encoding="utf-8")
         (model / CARD).write_text(card(head), encoding="utf-8")
-        return release_successor(start, model, out, lesson)
+        return release_successor(start, model, lesson)
 
 
 def _learned(

@@ -36,13 +36,13 @@ from models.training.custom.request import (
     least_probability,
     strangeness,
     truth,
-    written,
 )
 from models.training.encoder.batches import predict
 from models.training.encoder.network import merged
 from models.training.encoder.recipe import Recipe, read_recipe
 from models.training.encoder.restore import restore
 from models.training.encoder.trainer import Trainer
+from models.training.placed import written
 from models.training.progress import Log, lines_to, on_layer
 from models.training.release import gate, remedies
 from models.training.release.export import export

@@ -33,8 +33,8 @@ from models.training.custom.request import (
     least_probability,
     strangeness,
     truth,
-    written,
 )
+from models.training.placed import written
 from models.training.release import remedies
 from models.training.release.gate import ONE_SIDED, SAME_LOGITS, Check, enforce, temperature
 from models.training.release.refit_heads import hand_on_calls

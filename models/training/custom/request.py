@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +22,6 @@ from models.text import READING
 from models.training.custom.history import LABELLED, History, LabelledText, fewer, read_history
 from models.training.custom.linear import expected_index
 from models.training.embed_examples import with_places
-from models.training.errors import TrainingError
 from models.training.explore.words import log_odds, pairs, texts_with, words
 
 Floats = NDArray[np.float32]
@@ -224,25 +220,6 @@ def _distinctive(name: str, tokens_by_label: Sequence[tuple[str, list[str]]]) ->
 def _quoted(value: str | list[str]) -> str:
     # A string, or a list of them, is written alike in JSON and TOML.
     return json.dumps(value, ensure_ascii=False)
-
-
-@contextmanager
-def written(out: Path) -> Iterator[Path]:
-    """A folder that becomes the model directory `out` when all is well.
-
-    It takes the place of an earlier model.
-    """
-    if out.exists() and not (out / STORY).exists() and (not out.is_dir() or any(out.iterdir())):
-        raise TrainingError(
-            f"{out}: is there already and is no model directory; choose another --out"
-        )
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".") as folder:
-        model = Path(folder) / "model"
-        model.mkdir()
-        yield model
-        shutil.rmtree(out, ignore_errors=True)
-        model.rename(out)
 
 
 def finish(

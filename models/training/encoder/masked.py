@@ -7,6 +7,7 @@ in place, or it would be lost.
 
 from __future__ import annotations
 
+import copy
 import random
 import time
 from collections.abc import Sequence
@@ -66,8 +67,8 @@ class MaskedTraining:
         out.mkdir(parents=True, exist_ok=True)
         self._say = log_to(out / "train.log", say)
         encoder, self.tokenizer = load_base(recipe.base, layers=recipe.layers)
-        before, _ = load_base(recipe.base, layers=recipe.layers)
-        self.encoder, self._before = _placed(encoder, self.device), _placed(before, self.device)
+        self.encoder = _placed(encoder, self.device)
+        self._before = copy.deepcopy(self.encoder)
         self._before.eval().requires_grad_(False)
         self.guesser = Guesser(encoder.config.dim, encoder.config.vocab_size).to(self.device)
         self.weights = nn.ModuleDict({"encoder": self.encoder, "guesser": self.guesser})

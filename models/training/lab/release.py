@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -24,6 +23,7 @@ from models.sentiment_classifier import FORMAT, STORY, Floats, opened, run, writ
 from models.training.lab import keep
 from models.training.lab.fit import Fit
 from models.training.lab.tokens import logits_of
+from models.training.placed import put
 from models.training.progress import Print, lines_to, on_layer, silent
 from models.training.release import gate, remedies
 from models.training.release.export import NetworkOnnxConfig, write_onnx
@@ -72,8 +72,7 @@ def release(
         model = Path(spare) / "made"
         model.mkdir()
         story = _build(fit, model, Path(spare) / "full", story, in_use, say)
-        shutil.rmtree(out, ignore_errors=True)
-        model.rename(out)
+        put(model, out)
     return story
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -29,6 +28,7 @@ from models.training.encoder.batches import TASKS, Encoded, predict
 from models.training.encoder.network import Network, merged
 from models.training.encoder.recipe import Recipe
 from models.training.encoder.trainer import Trainer
+from models.training.placed import put
 from models.training.progress import Log, Print, lines_to, on_layer, silent
 from models.training.release import gate, remedies, thresholds
 from models.training.release.card import card
@@ -64,8 +64,7 @@ def publish(story: dict[str, Any], model: Path, out: Path) -> dict[str, Any]:
     """Write the story and the card of the model in `made`, and put it where `out` was."""
     story = with_places(model, story)
     write(model, story)
-    shutil.rmtree(out, ignore_errors=True)
-    model.rename(out)
+    put(model, out)
     return story
 
 

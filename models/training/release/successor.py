@@ -20,6 +20,7 @@ from models.registry import COMPARED
 from models.text import READING
 from models.training.embed_examples import with_places
 from models.training.errors import TrainingError
+from models.training.placed import written
 from models.training.release.gate import Check
 from models.training.release.refit_heads import hand_on_calls
 
@@ -71,32 +72,25 @@ class Lesson:
 
 @contextmanager
 def successor_of(start: Artifact, out: Path) -> Iterator[Path]:
-    """A directory beside `out` with the files of `start`, its own taxonomy and examples too.
+    """A directory with the files of `start`, its own taxonomy and examples too, which becomes `out`
+    when all is well.
 
-    It is removed in the end, where `release_successor` has not put it in the place of `out`. Raises
-    TrainingError where it cannot be written, where `out` is the start itself, and where there is
-    anything there but a model directory.
+    Raises TrainingError where it cannot be written, where `out` is the start itself, and where
+    there is anything there but a model directory.
     """
     if out.resolve() == start.folder.resolve():
         raise TrainingError(f"{out} is the model that is taught: choose another --out")
-    if out.exists() and not (out / STORY).is_file():
-        raise TrainingError(f"{out} is no model directory: choose another --out or move it away")
-    model = out.parent / f".{out.name}.spare"
-    shutil.rmtree(model, ignore_errors=True)
-    try:
+    with written(out) as model:
         try:
-            model.mkdir(parents=True)
             for name in start.story["files"]:
                 shutil.copy(start.folder / name, model / name)
         except OSError as error:
             raise TrainingError(f"{out}: it cannot be written ({error.strerror})") from None
         yield model
-    finally:
-        shutil.rmtree(model, ignore_errors=True)
 
 
-def release_successor(start: Artifact, model: Path, out: Path, lesson: Lesson) -> dict[str, Any]:
-    """Write the story and the card of the successor in `model`, put it where `out` was.
+def release_successor(start: Artifact, model: Path, lesson: Lesson) -> dict[str, Any]:
+    """Write the story and the card of the successor in `model`.
 
     The head for calls is handed on where `model` has none. Returns the story.
     """
@@ -121,23 +115,7 @@ def release_successor(start: Artifact, model: Path, out: Path, lesson: Lesson) -
         hand_on_calls(start, model, story["version"])
     (model / STORY).write_text(json.dumps(story, indent=1) + "\n", encoding="utf-8")
     (model / CARD).write_text(_card(start, story, lesson, step), encoding="utf-8")
-    _put(model, out)
     return story
-
-
-def _put(model: Path, out: Path) -> None:
-    """Put the model where `out` was, which stays until then. Raises TrainingError if it fails."""
-    old = out.parent / f".{out.name}.before"
-    try:
-        if out.exists():
-            shutil.rmtree(old, ignore_errors=True)
-            out.rename(old)
-        model.rename(out)
-    except OSError as error:
-        if old.exists() and not out.exists():
-            old.rename(out)
-        raise TrainingError(f"{out}: it cannot be written ({error.strerror})") from None
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def _card(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict
@@ -31,6 +30,7 @@ from models.replier.replier import (
 )
 from models.replier.subwords import END, START
 from models.training.errors import TrainingError
+from models.training.placed import put
 from models.training.replies.batches import Encoded, tensors
 from models.training.replies.card import card
 from models.training.replies.export import export
@@ -70,8 +70,7 @@ def release(
             json.dumps(story, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
         )
         (model / CARD).write_text(card(story), encoding="utf-8")
-        shutil.rmtree(out, ignore_errors=True)
-        model.rename(out)
+        put(model, out)
     return story
 
 

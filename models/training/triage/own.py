@@ -63,7 +63,7 @@ def train_own(table: Path, folder: Path, start: Path, say: Print = print) -> dic
         checks = _checks(held_out, was, now)
         gate.enforce(checks)
         lesson = _lesson(table, model, learned, held_out, checks, was[TASK], now[TASK])
-        return release_successor(artifact, model, folder / "model", lesson)
+        return release_successor(artifact, model, lesson)
 
 
 def _parts(messages: Sequence[Labelled]) -> tuple[list[Labelled], list[Labelled]]:
